@@ -1,0 +1,270 @@
+"""The migration file: one merchant's move, as a checked model with its defaults.
+
+One YAML file per migration, in the folder that GRAFTPORT_MIGRATIONS names (the demo's by
+default). Reading it opens nothing and asks for no secret: `env:NAME` and `file:PATH` stay
+references until a run resolves them, so that rotating a secret needs no restart.
+What the options of one run mean is in `records.RunOptions`; how mapping texts become
+versions is in `mappings/`.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from graftport_dagster.errors import ConfigurationError
+from graftport_dagster.records import Phase, ResourceType, json_hash
+
+SHOPIFY_API_VERSION = "2026-10"
+MIGRATIONS_VARIABLE = "GRAFTPORT_MIGRATIONS"
+_DEMO = Path(__file__).resolve().parent.parent / "data" / "demo"
+_SLUG = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def resolve_secret(reference: str, *, base: Path | None = None) -> str:
+    """The value behind `env:NAME` or `file:PATH`; anything else is the value itself.
+
+    Raises ConfigurationError naming the variable or file (never its content) when it is absent or empty.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if value := os.environ.get(name, "").strip():
+            return value
+        raise ConfigurationError(
+            f"The environment variable {name} is not set.", code="SECRET_MISSING", hint=f"Set {name} and run again."
+        )
+    if kind == "file":
+        path = Path(name) if base is None else base / name
+        try:
+            if value := path.read_text(encoding="utf-8").strip():
+                return value
+        except OSError:
+            pass
+        raise ConfigurationError(
+            f"The secret file {name} is absent, unreadable or empty.", code="SECRET_MISSING",
+            hint="Write the secret into that file, readable by this user.",
+        )  # fmt: skip
+    return reference
+
+
+def _is_reference(value: str) -> str:
+    if value.partition(":")[0] not in {"env", "file"}:
+        raise ValueError("write a secret as env:NAME or file:PATH, never into the migration file")
+    return value
+
+
+Secret = Annotated[str, AfterValidator(_is_reference)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileSpec(_Model):
+    """One file of rows. Separator, encoding and id column are detected where they are not given."""
+
+    path: str
+    format: Literal["auto", "csv", "json", "jsonl", "excel", "magento_export"] = "auto"
+    id_column: str = ""
+    separator: str = ""
+    encoding: str = ""
+    sheet: str = ""
+
+
+class SourceSettings(_Model):
+    """Where the rows come from. `platform` names the packaged mappings and starts every identity."""
+
+    type: Literal["files"] = "files"
+    platform: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "files"
+    root: str = "."
+    files: Mapping[ResourceType, FileSpec | list[FileSpec]] = Field(default_factory=dict)
+    magento_export: FileSpec | list[FileSpec] | None = None
+    address_suffix: str = ".html"
+    hidden_addresses: bool = True
+    category_ancestors: bool = False
+    max_record_mb: Annotated[float, Field(gt=0)] = 16
+
+
+class Destination(_Model):
+    """The Shopify store. `simulator://` is the embedded one; else `<shop>.myshopify.com` or a URL.
+
+    Either `access_token`, or `client_id` and `client_secret` of an app of the store's own organisation.
+    """
+
+    shop: str = "simulator://"
+    access_token: Secret | None = None
+    client_id: Secret | None = None
+    client_secret: Secret | None = None
+    api_version: str = SHOPIFY_API_VERSION
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    verify_after_seconds: Annotated[float, Field(ge=0)] = 60
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> "Destination":
+        if self.shop.startswith("simulator:"):
+            return self
+        pair = (self.client_id, self.client_secret)
+        if (self.access_token is None) == (pair == (None, None)) or None in pair and pair != (None, None):
+            raise ValueError("give either access_token, or client_id and client_secret")
+        return self
+
+
+class Defaults(_Model):
+    """Options of every run of this migration; a run may say otherwise where `RunOptions` has the same name."""
+
+    conflict_strategy: Literal["overwrite", "skip"] = "overwrite"
+    on_source_delete: Literal["keep", "archive", "delete"] = "keep"
+    max_deleted_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    max_changed_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    adopt_existing: Literal["never", "by_natural_key"] = "never"
+    drift: Literal["overwrite", "hold"] = "overwrite"
+    members: Literal["products", "collections"] = "products"
+    abort_after: Annotated[int, Field(ge=1)] = 25
+    store_incomplete: bool = True
+    incomplete_limit: Annotated[int, Field(ge=1)] = 100_000
+    allow_data_loss: bool = False
+    sequential_processing: bool = False
+    require_dry_run: bool = False
+
+
+class Schedule(_Model):
+    """A schedule, off until somebody turns it on."""
+
+    cron: str
+    time_zone: str = "UTC"
+    resource_types: list[ResourceType] = Field(default_factory=list)
+    phases: list[Phase] = Field(default_factory=lambda: list(Phase))
+    field_filter: Mapping[ResourceType, list[str]] = Field(default_factory=dict)
+
+
+class Migration(_Model):
+    """One merchant's move, as its file says. `folder` is where the file lies; paths are relative to it."""
+
+    slug: str
+    folder: Path
+    description: str = ""
+    source: SourceSettings
+    destination: Destination = Destination()
+    resource_types: list[ResourceType] = Field(default_factory=list)
+    mappings: str = "mappings"
+    pinning: Literal["auto", "manual"] = "auto"
+    pins: Mapping[ResourceType, str] = Field(default_factory=dict)
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+    publications: list[str] = Field(default_factory=lambda: ["Online Store"])
+    locations: Mapping[str, str] = Field(default_factory=dict)
+    options: Defaults = Defaults()
+    schedules: Mapping[str, Schedule] = Field(default_factory=dict)
+
+    @field_validator("slug")
+    @classmethod
+    def _slug_is_a_name(cls, value: str) -> str:
+        if not _SLUG.fullmatch(value):
+            raise ValueError("a slug has lower-case letters, digits and _, begins with a letter, at most 40")
+        return value
+
+    @field_validator("pins", mode="before")
+    @classmethod
+    def _numbers_are_versions(cls, value: object) -> object:
+        return {key: str(pin) for key, pin in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("resource_types")
+    @classmethod
+    def _in_dependency_order(cls, value: list[ResourceType]) -> list[ResourceType]:
+        return [resource_type for resource_type in ResourceType if resource_type in value]
+
+    @property
+    def platform(self) -> str:
+        """The word that starts every identity of this migration."""
+        return self.source.platform
+
+    @property
+    def settings_hash(self) -> str:
+        """Changes whenever anything that mappings can see besides the record changes."""
+        return json_hash({"settings": dict(self.settings), "publications": self.publications})
+
+    @property
+    def source_root(self) -> Path:
+        """The folder that the source's file paths are relative to."""
+        return (self.folder / self.source.root).resolve()
+
+
+def migrations_folder() -> Path:
+    """The folder of migration files: GRAFTPORT_MIGRATIONS, or the demo's."""
+    return Path(os.environ[MIGRATIONS_VARIABLE]).resolve() if os.environ.get(MIGRATIONS_VARIABLE) else _DEMO
+
+
+def load_migrations(folder: Path | None = None) -> dict[str, Migration]:
+    """Every migration in the folder by slug: `<slug>.yaml` in it, or `<slug>/migration.yaml` below it.
+
+    Raises ConfigurationError for a folder that is not there, a file that is not right, or a slug used twice.
+    """
+    folder = migrations_folder() if folder is None else folder
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"There is no folder {folder} with migration files.", code="NO_MIGRATIONS",
+            hint=f"Set {MIGRATIONS_VARIABLE} to the folder that holds them.",
+        )  # fmt: skip
+    found: dict[str, Migration] = {}
+    for path in _files(folder):
+        migration = read_migration(path)
+        if migration.slug in found:
+            raise ConfigurationError(f"Two files name the migration {migration.slug}.", path=str(path.name))
+        found[migration.slug] = migration
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    yield from sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    yield from sorted(folder.glob("*/migration.yaml"))
+
+
+def find_migration(slug: str) -> Migration:
+    """The migration of that name. Raises ConfigurationError with the nearest name there is."""
+    migrations = load_migrations()
+    if slug in migrations:
+        return migrations[slug]
+    near = difflib.get_close_matches(slug, migrations, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(migrations)) or 'none'}."
+    raise ConfigurationError(f"There is no migration {slug} in {migrations_folder()}.", code="NO_MIGRATION", hint=hint)
+
+
+def read_migration(path: Path) -> Migration:
+    """One migration file, checked. Raises ConfigurationError with every mistake and its place in the file."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"Not readable as YAML: {error}", path=path.name) from error
+    if not isinstance(raw, dict):
+        raise ConfigurationError("A migration file is a mapping of settings.", path=path.name)
+    slug = path.parent.name if path.name == "migration.yaml" else path.stem
+    try:
+        return Migration.model_validate({"slug": slug, **raw, "folder": path.parent.resolve()})
+    except ValidationError as error:
+        problems = [_problem(item) for item in error.errors(include_url=False, include_input=False)]
+        raise ConfigurationError("; ".join(problems), code="MIGRATION_FILE", path=path.name) from None
+
+
+def _problem(item: Any) -> str:
+    *parents, last = [str(part) for part in item["loc"]] or [""]
+    place = ".".join([*parents, last])
+    if item["type"] != "extra_forbidden":
+        return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+    near = difflib.get_close_matches(last, _known_keys(parents), n=1)
+    return f"{place}: unknown key" + (f", did you mean {near[0]}?" if near else "")
+
+
+_MODELS: Mapping[str, type[BaseModel]] = {
+    "source": SourceSettings, "destination": Destination, "options": Defaults, "schedules": Schedule,
+    "files": FileSpec, "magento_export": FileSpec,
+}  # fmt: skip
+
+
+def _known_keys(parents: list[str]) -> list[str]:
+    model = next((_MODELS[part] for part in reversed(parents) if part in _MODELS), Migration)
+    return list(model.model_fields)

@@ -22,7 +22,12 @@ SCHEMA_FILE = Path(__file__).with_name("admin_2026-10.json.gz")
 
 _Json = dict[str, Any]
 
-MUTATIONS = frozenset("""
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MUTATIONS = _words("""
     productSet productCreate productUpdate productDelete productCreateMedia
     productVariantsBulkCreate productVariantsBulkUpdate productVariantsBulkDelete
     fileCreate fileUpdate fileDelete stagedUploadsCreate publishablePublish publishableUnpublish tagsAdd tagsRemove
@@ -35,7 +40,8 @@ MUTATIONS = frozenset("""
     discountCodeBasicUpdate discountCodeBxgyUpdate discountCodeFreeShippingUpdate
     discountCodeActivate discountCodeDeactivate discountCodeDelete discountRedeemCodeBulkAdd
     giftCardCreate giftCardUpdate giftCardCredit giftCardDebit giftCardDeactivate
-    blogCreate blogUpdate blogDelete articleCreate articleUpdate articleDelete pageCreate pageUpdate pageDelete menuCreate
+    blogCreate blogUpdate blogDelete articleCreate articleUpdate articleDelete
+    pageCreate pageUpdate pageDelete menuCreate
     urlRedirectCreate urlRedirectUpdate urlRedirectDelete urlRedirectImportCreate urlRedirectImportSubmit
     metafieldsSet metafieldsDelete metafieldDefinitionCreate
     metaobjectDefinitionCreate metaobjectUpsert metaobjectCreate
@@ -44,9 +50,9 @@ MUTATIONS = frozenset("""
     marketCreate marketUpdate marketDelete webPresenceCreate
     catalogCreate priceListCreate priceListFixedPricesAdd
     translationsRegister bulkOperationRunMutation bulkOperationRunQuery bulkOperationCancel webhookSubscriptionCreate
-""".split())  # fmt: skip
+""")  # fmt: skip
 
-QUERIES = frozenset("""
+QUERIES = _words("""
     shop currentAppInstallation publicApiVersions location locations locationByIdentifier publications
     product products productsCount productByIdentifier productOperation
     productVariant productVariants productVariantByIdentifier
@@ -59,9 +65,9 @@ QUERIES = frozenset("""
     metafieldDefinition metafieldDefinitions metaobject metaobjectByHandle metaobjectDefinitionByType
     inventoryItem inventoryItems inventoryLevel fulfillmentOrder fulfillment refund
     bulkOperation bulkOperations currentBulkOperation files job node nodes
-""".split())  # fmt: skip
+""")  # fmt: skip
 
-OUTPUTS = frozenset("""
+OUTPUTS = _words("""
     Shop ShopPlan ShopAddress ShopResourceLimits ShopFeatures Domain CurrencyFormats AppInstallation AccessScope App
     ApiVersion Node LegacyInteroperability Navigable OnlineStorePreviewable HasMetafields HasMetafieldDefinitions
     HasPublishedTranslations Translation Count Job PageInfo UserError DisplayableError
@@ -110,10 +116,11 @@ OUTPUTS = frozenset("""
     InventoryItem InventoryItemMeasurement Weight InventoryLevel InventoryQuantity InventoryAdjustmentGroup
     InventoryChange Location LocationAddress
     Market MarketConditions MarketCurrencySettings CurrencySetting MarketRegion MarketRegionCountry RegionsCondition
-    MarketWebPresence MarketWebPresenceRootUrl LocationsCondition Catalog MarketCatalog PriceList PriceListParent PriceListAdjustment PriceListAdjustmentSettings
+    MarketWebPresence MarketWebPresenceRootUrl LocationsCondition Catalog MarketCatalog
+    PriceList PriceListParent PriceListAdjustment PriceListAdjustmentSettings
     PriceListPrice ShopLocale
     BulkOperation WebhookSubscription
-""".split())  # fmt: skip
+""")  # fmt: skip
 
 # What graphql-core's build_client_schema reads, and what Shopify adds for payload and scope checks.
 _TYPE_KEYS = ("kind", "name", "isOneOf", "fields", "inputFields", "interfaces", "enumValues", "possibleTypes",

@@ -1,0 +1,252 @@
+"""The documentation cannot lie: what it names exists, and what exists it names."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from graftport_dagster.errors import ErrorClass
+from graftport_dagster.migration import Migration
+from graftport_dagster.records import (
+    EXTRACT_COUNTS,
+    LOAD_COUNTS,
+    TRANSFORM_COUNTS,
+    Outcome,
+    ResourceType,
+    Result,
+    RunOptions,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
+PAGES = [page for page in PAGES if page.name != "HELPERS.md"]
+SHELL = re.compile(r"```(?:sh|console|bash)\n(.*?)```", re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+UPPER = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def all_text() -> str:
+    return "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def commands(program: str) -> Iterator[list[str]]:
+    """Every use of the program in a shell block or a code span, as its words after the program's name."""
+    text = all_text()
+    lines = [line for block in SHELL.findall(text) for line in block.splitlines()]
+    for line in [*lines, *SPAN.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL))]:
+        match = re.match(rf"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?{program} (.+)", line.strip())
+        if match:
+            yield match[1].split("#")[0].split()
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):.*## ", text_of("Makefile"), re.MULTILINE))
+
+
+def test_every_make_target_named_exists() -> None:
+    named = {words[0] for words in commands("make") if re.fullmatch(r"[a-z-]+", words[0])}
+    assert {"demo", "test", "dev"} <= named
+    assert named <= make_targets()
+
+
+def test_every_make_target_is_documented() -> None:
+    missing = [target for target in make_targets() if f"make {target}" not in all_text()]
+    assert missing == []
+
+
+def cli_commands() -> dict[tuple[str, ...], click.Command]:
+    from graftport_dagster.cli import main
+
+    def walk(command: click.Command, name: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+        if isinstance(command, click.Group):
+            for word, child in command.commands.items():
+                yield from walk(child, (*name, word))
+        else:
+            yield name, command
+
+    return dict(walk(main, ()))
+
+
+def test_every_graftport_command_named_exists() -> None:
+    known = cli_commands()
+    groups = {name[:-1] for name in known if len(name) > 1}
+    for words in commands("graftport"):
+        found = tuple(words[:2]) in known or tuple(words[:1]) in known or tuple(words[:1]) in groups
+        assert found or words[0].startswith("-"), f"graftport {' '.join(words)}"
+
+
+def test_every_graftport_command_has_help_and_a_section_with_all_its_options() -> None:
+    page = text_of("docs/command-line.md")
+    for name, command in cli_commands().items():
+        assert command.help, name
+        section = re.search(rf"^### `graftport {' '.join(name)}\b(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
+        assert section, f"graftport {' '.join(name)} has no section in docs/command-line.md"
+        long = [max(option.opts, key=len) for option in command.params if isinstance(option, click.Option)]
+        common = {"--help", "--json"}
+        assert [option for option in long if option not in common and f"{option}" not in section[1]] == [], name
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted name and field of every setting of the migration file."""
+    for name, field in model.model_fields.items():
+        inner = [part for part in _parts(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
+        yield prefix + name, field
+        for part in dict.fromkeys(inner):
+            star = (
+                ".*" if any(getattr(part, "__origin__", None) is Mapping for part in _parts(field.annotation)) else ""
+            )
+            yield from settings(part, f"{prefix}{name}{star}.")
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
+
+
+def documented_settings() -> dict[str, str]:
+    rows = re.findall(r"^\| `([a-z_.*]+)` \| (.+?) \|", text_of("docs/migration-file.md"), re.MULTILINE)
+    return dict(rows)
+
+
+# `slug` is the file's name and `folder` where it lies; neither is written into the file.
+GIVEN = {"slug", "folder"}
+
+
+def test_every_setting_of_the_migration_file_is_documented_and_none_else() -> None:
+    assert set(documented_settings()) == {name for name, _ in settings(Migration)} - GIVEN
+
+
+def test_documented_defaults_are_the_true_ones() -> None:
+    shown = documented_settings()
+    for name, field in settings(Migration):
+        if name in GIVEN or field.is_required() or field.default_factory is not None:
+            continue
+        if isinstance(field.default, bool | int | float | str) and field.default != "":
+            wanted = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            said = shown[name].strip("`").replace("\u202f", "").replace(",", "")
+            assert said == wanted, f"{name}: documented {shown[name]}, is {wanted}"
+
+
+def code_given(node: ast.AST) -> ast.expr | None:
+    if isinstance(node, ast.keyword):
+        return node.value if node.arg == "code" else None
+    if isinstance(node, ast.Assign):
+        names = {getattr(target, "id", "") for target in node.targets}
+        return node.value if "default_code" in names else None
+    return None
+
+
+def error_codes() -> set[str]:
+    """Every code of ours: `default_code`s, and the `code=` of what is raised or recorded."""
+    found: set[str] = set()
+    for path in (ROOT / "graftport_dagster").rglob("*.py"):
+        if "simulator" in path.parts:  # it answers in Shopify's codes, not in ours
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (value := code_given(node)) is not None:
+                constants = (part.value for part in ast.walk(value) if isinstance(part, ast.Constant))
+                found |= {text for text in constants if isinstance(text, str) and UPPER.fullmatch(text)}
+    return found
+
+
+def test_every_error_code_is_documented() -> None:
+    documented = set(re.findall(r"^\| `([A-Z0-9_]+)` \|", text_of("docs/errors.md"), re.MULTILINE))
+    assert sorted(error_codes() - documented) == []
+    assert sorted(documented - error_codes()) == []
+
+
+def test_every_error_class_is_documented() -> None:
+    page = text_of("docs/errors.md")
+    assert [str(error_class) for error_class in ErrorClass if f"`{error_class}`" not in page] == []
+
+
+def test_every_run_option_count_outcome_and_result_is_documented() -> None:
+    page = text_of("docs/runs.md")
+    words = [
+        *(field.name for field in fields(RunOptions)),
+        *EXTRACT_COUNTS,
+        *TRANSFORM_COUNTS,
+        *LOAD_COUNTS,
+        *Outcome,
+        *Result,
+    ]
+    assert [word for word in dict.fromkeys(map(str, words)) if f"`{word}`" not in page] == []
+
+
+def test_every_resource_type_is_named_in_the_readme() -> None:
+    readme = text_of("README.md")
+    assert [str(name) for name in ResourceType if str(name) not in readme] == []
+
+
+def test_every_job_sensor_schedule_and_asset_of_a_migration_is_documented() -> None:
+    from graftport_dagster.definitions import defs
+
+    page = text_of("docs/dagster.md")
+    repository = defs.get_repository_def()
+    names = {job.name.replace("demo_", "<slug>_") for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    names |= {sensor.name.replace("demo_", "<slug>_") for sensor in repository.sensor_defs}
+    names |= {key.path[-1] for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+    named = set(re.findall(r"`(<slug>_[a-z_]+)`", all_text()))
+    assert sorted(named - names) == []
+
+
+def anchors(page: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_internal_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{page.name}: {target}"
+        if anchor:
+            assert anchor in anchors(there), f"{page.name}: {target}"
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", text_of("README.md")))
+    assert linked == {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
+
+
+# Put together from pieces, so that this file passes its own test.
+HOSTS = re.compile(
+    "|".join([r"pypi\." + "org", "python" + r"hosted\.org", r"npm" + r"js\.(org|com)", r"deb\.deb" + r"ian\.org"])
+)
+MACHINE = re.compile(
+    r"(^|[^\w.<>)}*-])/(" + "|".join(["wo" + "rk", "fa" + "rm", "ro" + "ot", "ho" + "me/\\w+"]) + r")/"
+)
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout: nothing is tracked")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    for path in tracked_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        assert not HOSTS.search(text), f"{path.relative_to(ROOT)} names a registry's host"
+        found = MACHINE.search(text)
+        assert found is None, f"{path.relative_to(ROOT)} names a path of one machine: {found}"

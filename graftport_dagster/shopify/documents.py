@@ -1,0 +1,45 @@
+"""Our GraphQL documents: one operation per file in `documents/`, read once.
+
+Which document a record needs, and with which variables, is decided in `loaders/`; sending is
+done in `client.py`. Many publications in one call are put together here, because Shopify takes
+any number of mutations in one document as long as their cost fits.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from graftport_dagster.records import JsonObject
+
+PUBLISH_BATCH = 50
+"""Publications joined in one call: 50 × 10 points stay well below the 1,000 a call may ask for."""
+
+_FOLDER = Path(__file__).with_name("documents")
+
+
+@cache
+def document(name: str) -> str:
+    """The text of `documents/<name>.graphql`. Raises KeyError naming the documents there are."""
+    path = _FOLDER / f"{name}.graphql"
+    if not path.is_file():
+        raise KeyError(f"no document {name}; there are {', '.join(sorted(item.stem for item in _FOLDER.glob('*')))}")
+    return path.read_text(encoding="utf-8")
+
+
+def publish_call(items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> tuple[str, JsonObject]:
+    """One document and its variables, publishing each (GID, `[{"publicationId": …}]`) as `p0`, `p1` and so on."""
+    variables: JsonObject = {}
+    for index, (gid, publications) in enumerate(items):
+        variables[f"id{index}"] = gid
+        variables[f"input{index}"] = list(publications)
+    return _publish_document(len(items)), variables
+
+
+@cache
+def _publish_document(count: int) -> str:
+    declared = ", ".join(f"$id{index}: ID!, $input{index}: [PublicationInput!]!" for index in range(count))
+    fields = "\n".join(
+        f"  p{index}: publishablePublish(id: $id{index}, input: $input{index}) {{ userErrors {{ field message }} }}"
+        for index in range(count)
+    )
+    return f"mutation PublishablePublish({declared}) {{\n{fields}\n}}\n"

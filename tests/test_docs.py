@@ -70,7 +70,10 @@ def cli_commands() -> dict[tuple[str, ...], click.Command]:
 
     def walk(command: click.Command, name: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
         if isinstance(command, click.Group):
-            for word, child in command.commands.items():
+            context = click.Context(command)
+            for word in command.list_commands(context):
+                child = command.get_command(context, word)
+                assert child is not None, word
                 yield from walk(child, (*name, word))
         else:
             yield name, command

@@ -1,6 +1,7 @@
 """The documentation cannot lie: what it names exists, and what exists it names."""
 
 import ast
+import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from graftport_dagster.errors import ErrorClass
+from graftport_dagster.mappings.functions import FUNCTIONS
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import (
     EXTRACT_COUNTS,
@@ -186,6 +188,15 @@ def test_every_run_option_count_outcome_and_result_is_documented() -> None:
         *Result,
     ]
     assert [word for word in dict.fromkeys(map(str, words)) if f"`{word}`" not in page] == []
+
+
+def test_every_function_of_mappings_is_documented_with_its_example() -> None:
+    documented = [line for line in text_of("docs/mappings.md").splitlines() if line.startswith("| `$")]
+    assert documented == [
+        f"| `${function.name}({function.takes})` | {function.gives} | `{function.example}` | "
+        f"{f'`{json.dumps(function.result, ensure_ascii=False)}`' if function.result is not None else ''} |"
+        for function in FUNCTIONS
+    ]
 
 
 def test_every_resource_type_is_named_in_the_readme() -> None:

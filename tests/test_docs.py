@@ -63,8 +63,8 @@ def test_every_make_target_named_exists() -> None:
 
 
 def test_every_make_target_is_documented() -> None:
-    missing = [target for target in make_targets() if f"make {target}" not in all_text()]
-    assert missing == []
+    named = {words[0] for words in commands("make")}
+    assert sorted(make_targets() - named - {"help"}) == []
 
 
 def cli_commands() -> dict[tuple[str, ...], click.Command]:

@@ -1,0 +1,25 @@
+"""The code location: every migration of the folder, as Dagster sees it.
+
+A table of contents. Per migration file `<slug>.yaml` in the folder that GRAFTPORT_MIGRATIONS
+names (the demo's by default):
+
+    assets     <slug>/source_data → <slug>/staged_records → <slug>/shopify_loads    defs/assets.py
+               by resource type; <slug>/incomplete_records
+    checks     rows_are_conserved, rows_without_errors, mapping_is_current,         defs/checks.py
+               references_resolved, by resource type
+    jobs       <slug>_migrate, <slug>_dry_run                                       defs/migrate.py
+               <slug>_extract, _transform, _load, _migrate_one                      defs/jobs.py
+    sensors    <slug>_source_freshness, <slug>_reaper                               defs/sensors.py
+    schedules  as the file says                                                     defs/schedules.py
+    resource   options: what one run is asked to do                                 defs/options.py
+
+A file that is not right fails the whole code location, with its name and key: a migration that
+silently is not there would be worse than a message.
+"""
+
+import dagster as dg
+
+from graftport_dagster.defs.factory import build_migration
+from graftport_dagster.migration import load_migrations
+
+defs = dg.Definitions.merge(*(build_migration(migration) for migration in load_migrations().values()))

@@ -1,0 +1,38 @@
+"""What sensors and schedules have in common when they ask for a run that no person asked for."""
+
+from dataclasses import replace
+
+import dagster as dg
+
+from graftport_dagster.defs.layout import MIGRATION_TAG, Layout
+from graftport_dagster.pipeline import store_url
+from graftport_dagster.records import RunOptions
+from graftport_dagster.store.record_store import RecordStore
+
+_GOING_ON = [
+    dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING,
+]  # fmt: skip
+
+
+def without_person(options: RunOptions) -> RunOptions:
+    """The options of a run that nobody watches: bad rows do not fail it, and refused ones are not sent again."""
+    return replace(options, fail_on_row_errors=False, resend_refused=False)
+
+
+def paused(layout: Layout) -> str:
+    """The sentence that says since when, by whom and why the migration is paused; "" where it is not."""
+    with RecordStore.open(store_url()) as store:
+        pause = store.stores.paused(layout.slug)
+    if not pause:
+        return ""
+    because = f": {pause['reason']}" if pause.get("reason") else ""
+    return f"{layout.slug} has been paused since {pause['since']} by {pause['by'] or 'somebody'}{because}."
+
+
+def why_not(instance: dg.DagsterInstance, layout: Layout) -> str:
+    """Why no run is asked for now; "" where nothing stands against it."""
+    if sentence := paused(layout):
+        return sentence
+    going_on = instance.get_runs(dg.RunsFilter(tags={MIGRATION_TAG: layout.slug}, statuses=_GOING_ON), limit=1)
+    return f"Run {going_on[0].run_id} of {layout.slug} has not ended yet." if going_on else ""

@@ -1,0 +1,71 @@
+"""The assets of one migration: what was read, what is staged, what has landed, what is open.
+
+Three of them have a partition per resource type and one body, `steps.run_step`; they pass
+nothing to each other, because the record store is the only memory.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from graftport_dagster.defs.checks import check_specs
+from graftport_dagster.defs.layout import ASSET_OF, Layout
+from graftport_dagster.defs.options import OptionsResource
+from graftport_dagster.defs.steps import Event, run_step
+from graftport_dagster.defs.telling import open_records_metadata
+from graftport_dagster.pipeline import store_url
+from graftport_dagster.records import Phase
+from graftport_dagster.store.record_store import RecordStore
+
+OWNER = "team:migration"
+# Raised when the meaning of what is stored changes, so that Dagster shows older partitions as outdated.
+CODE_VERSION = "1"
+
+
+def build_assets(layout: Layout) -> list[dg.AssetsDefinition]:
+    """`source_data → staged_records → shopify_loads` by resource type, and `incomplete_records`."""
+
+    @_asset(layout, Phase.EXTRACT, kinds={"source", layout.migration.platform})
+    def source_data(context: dg.AssetExecutionContext, options: OptionsResource) -> Iterator[Event]:
+        """Records exactly as the source returned them, by stable id, each content stored once."""
+        yield from run_step(context, layout, Phase.EXTRACT, options)
+
+    @_asset(layout, Phase.TRANSFORM, deps=[source_data], kinds={"jsonata"})
+    def staged_records(context: dg.AssetExecutionContext, options: OptionsResource) -> Iterator[Event]:
+        """Shopify's own input for each record, made by the mapping version in use and checked against the schema."""
+        yield from run_step(context, layout, Phase.TRANSFORM, options)
+
+    @_asset(layout, Phase.LOAD, deps=[staged_records], kinds={"shopify"})
+    def shopify_loads(context: dg.AssetExecutionContext, options: OptionsResource) -> Iterator[Event]:
+        """What has landed in the Shopify store: created, updated, skipped, held or refused, each record once."""
+        yield from run_step(context, layout, Phase.LOAD, options)
+
+    @dg.asset(
+        key=layout.asset("incomplete_records"), group_name=layout.slug, owners=[OWNER], tags=layout.tags,
+        code_version=CODE_VERSION, deps=[shopify_loads], kinds={"sql"},
+    )  # fmt: skip
+    def incomplete_records() -> dg.MaterializeResult[None]:
+        """Records whose last attempt did not end well, by class and age; every run refreshes the figures."""
+        with RecordStore.open(store_url()) as store:
+            counts = store.incomplete.counts(layout.slug)
+        return dg.MaterializeResult(metadata=open_records_metadata(counts, now=datetime.now(UTC)))
+
+    return [source_data, staged_records, shopify_loads, incomplete_records]
+
+
+def _asset(
+    layout: Layout, phase: Phase, *, kinds: set[str], deps: Sequence[dg.AssetsDefinition] = ()
+) -> Callable[[Callable[..., Iterator[Event]]], dg.AssetsDefinition]:
+    return dg.asset(
+        key=layout.asset(ASSET_OF[phase]),
+        group_name=layout.slug,
+        partitions_def=layout.partitions,
+        owners=[OWNER],
+        tags=layout.tags,
+        kinds=kinds,
+        deps=deps,
+        code_version=CODE_VERSION,
+        check_specs=check_specs(layout, phase),
+        pool=layout.pool if phase is Phase.LOAD else None,
+    )

@@ -1,0 +1,68 @@
+"""The asset checks: claims about one partition that a person sees green or red.
+
+None of them blocks: bad rows must not keep good ones from landing. What fails a step is
+`fail_on_row_errors`, decided in `steps.py`; the equations themselves are in `records.py`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from graftport_dagster.defs.layout import ASSET_OF, Layout
+from graftport_dagster.pipeline import has_row_errors
+from graftport_dagster.records import Phase, RunItem, broken_equations
+from graftport_dagster.reports.wording import presentable
+
+_DESCRIPTIONS = {
+    "rows_are_conserved": "Every record has exactly one outcome: the counts add up.",
+    "rows_without_errors": "No row errored, is held, unknown or was not reached.",
+    "references_resolved": "No record waits for another one that has not landed.",
+    "mapping_is_current": "The mapping version in use is the one that the mapping file holds.",
+}
+_EVERY = ("rows_are_conserved", "rows_without_errors")
+_OF_PHASE = {
+    Phase.EXTRACT: _EVERY,
+    Phase.TRANSFORM: (*_EVERY, "mapping_is_current"),
+    Phase.LOAD: (*_EVERY, "references_resolved"),
+}
+
+
+def check_specs(layout: Layout, phase: Phase) -> list[dg.AssetCheckSpec]:
+    """The checks of the asset that this phase materializes, each with a status per partition."""
+    return [
+        dg.AssetCheckSpec(
+            name, asset=layout.asset(ASSET_OF[phase]), description=_DESCRIPTIONS[name], partitions_def=layout.partitions
+        )
+        for name in _OF_PHASE[phase]
+    ]
+
+
+def check_results(layout: Layout, item: RunItem, *, mapping_differs: str = "") -> Iterator[dg.AssetCheckResult]:
+    """What the checks say of one item. `mapping_differs`: a sentence where the file and the version differ."""
+    broken = broken_equations(item.phase, item.counts)
+    held = item.counts.get("held", 0)
+    found: dict[str, tuple[bool, dict[str, Any]]] = {
+        "rows_are_conserved": (not broken, {"broken": "; ".join(broken)} if broken else {}),
+        "rows_without_errors": (not has_row_errors([item]), _troubles(item)),
+        "references_resolved": (not held, {"held": held}),
+        "mapping_is_current": (not mapping_differs, {"differs": mapping_differs} if mapping_differs else {}),
+    }
+    for name in _OF_PHASE[item.phase]:
+        passed, metadata = found[name]
+        serious = name == "rows_are_conserved"
+        yield dg.AssetCheckResult(
+            check_name=name,
+            asset_key=layout.asset(ASSET_OF[item.phase]),
+            passed=passed,
+            severity=dg.AssetCheckSeverity.ERROR if serious else dg.AssetCheckSeverity.WARN,
+            metadata=metadata,
+        )
+
+
+def _troubles(item: RunItem) -> dict[str, Any]:
+    names = ("rows_invalid", "errored", "held", "unknown", "not_reached")
+    metadata: dict[str, Any] = {name: item.counts[name] for name in names if item.counts.get(name)}
+    if item.first_error:
+        metadata["first_error"] = presentable(item.first_error)
+    return metadata

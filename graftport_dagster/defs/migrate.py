@@ -1,0 +1,201 @@
+"""`<slug>_migrate` and `<slug>_dry_run`: all types in one run, in dependency order.
+
+An op per resource type. In `_migrate` it runs a child run of the partitioned assets, in
+`_dry_run` the phases themselves; the run of the ops is Graftport's run. A failed type stops
+nobody: what depends on it goes on and holds the records that cannot resolve. The last op says
+how the whole ended and raises where the exit status must be 1. A run that was interrupted or
+whose process died is ended by `conclusion.py`.
+"""
+
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from graftport_dagster.defs.conclusion import concluding, process_tags, reap
+from graftport_dagster.defs.jobs import run_child
+from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, Layout
+from graftport_dagster.defs.options import OptionsResource
+from graftport_dagster.defs.steps import failure
+from graftport_dagster.defs.stopping import graceful, interrupt, is_stopping, was_interrupted
+from graftport_dagster.defs.telling import open_records_metadata, result_tags
+from graftport_dagster.errors import GraftportError
+from graftport_dagster.pipeline import finish_run, open_work, released_types, run_phase, state_folder, store_url
+from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
+from graftport_dagster.reports import markdown
+from graftport_dagster.store.record_store import RecordStore
+
+_BEGUN = "begun"
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A job over all types: its name, whether it is a rehearsal, and what it does for one type."""
+
+    layout: Layout
+    name: str
+    dry_run: bool
+    each: Callable[[dg.OpExecutionContext, ResourceType, RunOptions], None]
+
+    def asked(self, options: OptionsResource) -> RunOptions:
+        """The options with the types spelled out. Raises dg.Failure for a type that is not enabled."""
+        wanted = options.types() or self.layout.resource_types
+        if unknown := [str(kind) for kind in wanted if kind not in self.layout.resource_types]:
+            enabled = ", ".join(self.layout.resource_types)
+            raise dg.Failure(
+                f"{self.layout.slug} does not migrate {', '.join(unknown)}; it does: {enabled}.", allow_retries=False
+            )
+        in_order = tuple(resource_type for resource_type in self.layout.resource_types if resource_type in wanted)
+        return options.to_run_options(self.layout.migration, resource_types=in_order, dry_run=self.dry_run)
+
+    def graph(self) -> dg.GraphDefinition:
+        """First `begin`, then every type after those it requires, last `report`."""
+
+        @dg.graph(name=self.layout.job(self.name))
+        def over_all_types() -> None:
+            begun = self._begin()()
+            done: dict[ResourceType, object] = {}
+            for resource_type in self.layout.resource_types:
+                before = {str(kind): done[kind] for kind in self._before(resource_type)}
+                done[resource_type] = self._each(resource_type)(**{_BEGUN: begun}, **before)
+            self._report()(**{_BEGUN: begun}, **{str(kind): end for kind, end in done.items()})
+
+        return over_all_types
+
+    def _before(self, resource_type: ResourceType) -> list[ResourceType]:
+        return [kind for kind in self.layout.resource_types if kind in resource_type.requires]
+
+    def _op_name(self, last: str) -> str:
+        return f"{self.layout.job(self.name)}_{last}"
+
+    def _begin(self) -> dg.OpDefinition:
+        # The pool is on this op alone: by run it holds the whole run back, by op it must not hold up the children.
+        @dg.op(name=self._op_name("begin"), out=dg.Out(dg.Nothing), pool=None if self.dry_run else self.layout.pool)
+        def begin(context: dg.OpExecutionContext, options: OptionsResource) -> None:
+            """Ends runs whose process is gone, and starts this one in the record store."""
+            for line in reap(context.instance, self.layout):
+                context.log.info(f"Ended a run that nobody works for any more: {line}")
+            asked = self.asked(options)
+            tags = {PHASES_TAG: ",".join(asked.phases), DRY_RUN_TAG: str(self.dry_run).lower()}
+            context.instance.add_run_tags(context.run.run_id, {**self.layout.tags, **process_tags(), **tags})
+            try:
+                with open_work(self.layout.migration, asked, run_id=context.run.run_id):
+                    pass
+            except GraftportError as error:
+                raise failure(error) from error
+
+        return begin
+
+    def _each(self, resource_type: ResourceType) -> dg.OpDefinition:
+        after = [_BEGUN, *map(str, self._before(resource_type))]
+
+        @dg.op(
+            name=self._op_name(resource_type), ins={name: dg.In(dg.Nothing) for name in after},
+            out=dg.Out(dg.Nothing), description=f"The asked phases of {resource_type}; its failure stops nobody.",
+        )  # fmt: skip
+        def one_type(context: dg.OpExecutionContext, options: OptionsResource) -> None:
+            asked = self.asked(options)
+            if resource_type in asked.resource_types:
+                self.each(context, resource_type, asked)
+
+        return one_type
+
+    def _report(self) -> dg.OpDefinition:
+        after = [_BEGUN, *map(str, self.layout.resource_types)]
+
+        @dg.op(name=self._op_name("report"), ins={name: dg.In(dg.Nothing) for name in after}, out=dg.Out(dg.Nothing))
+        def report(context: dg.OpExecutionContext, options: OptionsResource) -> None:
+            """Loads what was released meanwhile, sets the run's result and fails where the exit status must be 1."""
+            asked = self.asked(options)
+            with RecordStore.open(store_url()) as store:
+                if Phase.LOAD in asked.phases and not self.dry_run:
+                    self._load_released(context, store, asked)
+                run = finish_run(store, context.run.run_id)
+                text = markdown(store, run.run_id, reports_folder=state_folder() / "reports")
+                counts = store.incomplete.counts(self.layout.slug)
+            context.log.info(text)
+            context.instance.add_run_tags(run.run_id, result_tags(run))
+            context.add_output_metadata({"result": str(run.result), "report": dg.MetadataValue.md(text)})
+            if not self.dry_run:
+                metadata = open_records_metadata(counts, now=datetime.now(UTC))
+                context.log_event(dg.AssetMaterialization(self.layout.asset("incomplete_records"), metadata=metadata))
+            if sentence := _why_failed(run):
+                raise dg.Failure(sentence, metadata={"report": dg.MetadataValue.md(text)}, allow_retries=False)
+
+        return report
+
+    def _load_released(self, context: dg.OpExecutionContext, store: RecordStore, asked: RunOptions) -> None:
+        for resource_type in released_types(store, self.layout.migration, context.run.run_id):
+            context.log.info(f"{resource_type}: records that waited for others can land now")
+            self.each(context, resource_type, replace(asked, phases=(Phase.LOAD,)))
+
+
+def _why_failed(run: Run) -> str:
+    """Why the exit status must be 1, "" where it need not be."""
+    if run.result in (Result.SUCCEEDED, Result.UNCHANGED):
+        return ""
+    if run.result is Result.COMPLETED_WITH_ERRORS and not run.options.fail_on_row_errors:
+        return ""
+    return f"{run.migration}: {run.result.replace('_', ' ')}. {run.first_error}".strip()
+
+
+def build_migrate_job(
+    layout: Layout, assets: dg.Definitions, executor: dg.ExecutorDefinition | None = None
+) -> dg.JobDefinition:
+    """The job for CI and schedules. `assets`: the definitions that hold `<slug>_migrate_one`.
+
+    `executor`: where the ops run, each with its child run inside; two processes of this machine unless given.
+    """
+
+    def as_child(context: dg.OpExecutionContext, resource_type: ResourceType, options: RunOptions) -> None:
+        child = run_child(context, assets, layout, resource_type, options)
+        if was_interrupted(child) or is_stopping(context.instance, context.run.run_id):
+            raise dg.DagsterExecutionInterruptedError
+        context.log.info(f"{resource_type}: run {child.run_id} ended, {child.status.value.lower()}")
+
+    whole = _Whole(layout, "migrate", dry_run=False, each=as_child)
+    return whole.graph().to_job(
+        name=layout.job("migrate"),
+        description="Moves everything that is pending, all enabled types in dependency order. Exit status 1 unless all "
+        "went well.",
+        tags=layout.tags,
+        executor_def=concluding(executor, layout) if executor else _two_processes(layout),
+    )
+
+
+def build_dry_run_job(layout: Layout) -> dg.JobDefinition:
+    """The same without the last write: what would be created, updated, held or refused, by record."""
+
+    def rehearse(context: dg.OpExecutionContext, resource_type: ResourceType, options: RunOptions) -> None:
+        with (
+            graceful(context) as stop,
+            open_work(
+                layout.migration, options, run_id=context.run.run_id, should_stop=stop, progress=context.log.info
+            ) as work,
+        ):
+            for phase in options.phases:
+                try:
+                    item = run_phase(work, phase, resource_type)
+                except Exception as error:  # noqa: BLE001 - recorded with its item; the other types go on
+                    context.log.error(f"{resource_type}: {phase} failed. {error}")  # noqa: TRY400 - the store has the traceback
+                    return
+                if item.result is Result.CANCELED or stop():
+                    raise interrupt(context)
+
+    whole = _Whole(layout, "dry_run", dry_run=True, each=rehearse)
+    return whole.graph().to_job(
+        name=layout.job("dry_run"),
+        description="Rehearses a migration and reports what it would do. Changes nothing in Shopify or in our records.",
+        tags={**layout.tags, DRY_RUN_TAG: "true"},
+        executor_def=concluding(dg.in_process_executor, layout),
+    )
+
+
+def _two_processes(layout: Layout) -> dg.ExecutorDefinition:
+    # A process per type: signals reach it, a crash is its own, and two types that do not need each other run at once.
+    # Windows has no forkserver.
+    forks = "forkserver" in multiprocessing.get_all_start_methods()
+    start = {"forkserver": {"preload_modules": ["graftport_dagster.defs.warm"]}} if forks else {"spawn": {}}
+    return concluding(dg.multiprocess_executor, layout).configured({"max_concurrent": 2, "start_method": start})

@@ -1,0 +1,156 @@
+"""One phase of one resource type as a step of Dagster: the body that the assets share.
+
+What the phase does is in `pipeline.py`. Here it is told to Dagster (materialization, checks,
+failure), and a run of assets that nobody started on its behalf is begun and finished as a run
+of Graftport's own.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from graftport_dagster.defs.checks import check_results
+from graftport_dagster.defs.conclusion import process_tags, reap
+from graftport_dagster.defs.layout import ASSET_OF, PARENT_TAG, PHASES_TAG, Layout
+from graftport_dagster.defs.options import OptionsResource
+from graftport_dagster.defs.stopping import StopRequest, graceful, interrupt
+from graftport_dagster.defs.telling import item_metadata, open_records_metadata, result_tags
+from graftport_dagster.errors import GraftportError
+from graftport_dagster.pipeline import Work, finish_run, has_row_errors, open_work, run_phase, skip_item
+from graftport_dagster.records import Phase, ResourceType, Result, RunItem
+
+Event = dg.AssetCheckResult | dg.MaterializeResult[None]
+
+
+def failure(error: GraftportError) -> dg.Failure:
+    """Our error as Dagster shows it: its sentence, its class and code, what to do; never retried by Dagster."""
+    metadata = {"error_class": str(error.error_class), "code": error.code, "hint": error.hint, "path": error.path}
+    return dg.Failure(str(error), metadata={name: text for name, text in metadata.items() if text}, allow_retries=False)
+
+
+def run_step(
+    context: dg.AssetExecutionContext, layout: Layout, phase: Phase, options: OptionsResource
+) -> Iterator[Event]:
+    """Does the phase for the run's partition and yields what Dagster is to record of it.
+
+    Raises dg.Failure for what is fatal and, in the last selected step, for rows that could not pass; the
+    interrupt for a run that was asked to stop.
+    """
+    step = _Step(context, layout, phase, layout.resource_type(context), layout.phases(context))
+    # Events are yielded outside the signal handlers, because Dagster changes its own around each of them.
+    try:
+        step.run(options)
+    except GraftportError as error:
+        raise failure(error) from error
+    yield from step.events
+    if step.end is not None:
+        raise step.end
+
+
+@dataclass
+class _Step:
+    context: dg.AssetExecutionContext
+    layout: Layout
+    phase: Phase
+    resource_type: ResourceType
+    phases: tuple[Phase, ...]
+
+    def __post_init__(self) -> None:
+        self.run_id = self.context.run.tags.get(PARENT_TAG, self.context.run.run_id)
+        self.stands_alone = self.run_id == self.context.run.run_id
+        self.is_last = self.phase is self.phases[-1]
+        self.events: list[Event] = []
+        self.end: BaseException | None = None
+
+    def run(self, options: OptionsResource) -> None:
+        if self.stands_alone and self.phase is self.phases[0]:
+            self._begin()
+        asked = options.to_run_options(self.layout.migration, phases=self.phases, resource_types=(self.resource_type,))
+        with (
+            graceful(self.context) as stop,
+            open_work(
+                self.layout.migration, asked, run_id=self.run_id, child_run_id=self.context.run.run_id,
+                should_stop=stop, progress=self.context.log.info,
+            ) as work,
+        ):  # fmt: skip
+            try:
+                item = run_phase(work, self.phase, self.resource_type)
+            except Exception:
+                self._tell_fatal(work)
+                raise
+            self._tell(work, item, stop, fail=options.fail_on_row_errors)
+
+    def _begin(self) -> None:
+        for line in reap(self.context.instance, self.layout):
+            self.context.log.info(f"Ended a run that nobody works for any more: {line}")
+        tags = {**self.layout.tags, **process_tags(), PHASES_TAG: ",".join(self.phases)}
+        self.context.instance.add_run_tags(self.context.run.run_id, tags)
+
+    def _own_items(self, work: Work) -> list[RunItem]:
+        own = self.context.run.run_id
+        items = work.store.runs.items(self.run_id)
+        ours = [item for item in items if item.resource_type is self.resource_type]
+        return [item for item in ours if own in (item.child_run_id, item.run_id)]
+
+    def _tell_fatal(self, work: Work) -> None:
+        for item in self._own_items(work):
+            if item.phase is self.phase:
+                self._observe(work, item)
+        self._finish(work)
+
+    def _tell(self, work: Work, item: RunItem, stop: StopRequest, *, fail: bool) -> None:
+        checks = list(check_results(self.layout, item, mapping_differs=""))
+        if item.result is Result.CANCELED:
+            self._observe(work, item)
+            self._stop(work)
+            return
+        spoiled = self.is_last and has_row_errors(self._own_items(work))
+        if spoiled and fail:
+            # A partition that is materialized in a failing run stays green, so the counts go on an observation.
+            self._observe(work, item)
+            self.events += checks
+            self.end = self._row_errors(work)
+        else:
+            self.events.append(dg.MaterializeResult(metadata=item_metadata(item, work), check_results=checks))
+        if self.is_last:
+            self._finish(work)
+        elif stop():
+            self._stop(work)
+
+    def _row_errors(self, work: Work) -> dg.Failure:
+        items = [item for item in self._own_items(work) if has_row_errors([item])]
+        told = "; ".join(f"{item.phase}: {item.first_error or item.first_skip_reason}" for item in items)
+        return dg.Failure(
+            f"{self.resource_type}: some records could not pass; all others did. {told}",
+            metadata={"run": dg.MetadataValue.dagster_run(self.run_id)},
+            allow_retries=False,
+        )
+
+    def _observe(self, work: Work, item: RunItem) -> None:
+        self.context.log_event(
+            dg.AssetObservation(
+                self.layout.asset(ASSET_OF[self.phase]),
+                partition=str(self.resource_type),
+                metadata=item_metadata(item, work),
+            )
+        )
+
+    def _stop(self, work: Work) -> None:
+        for phase in self.phases[self.phases.index(self.phase) + 1 :]:
+            skip_item(work, phase, self.resource_type, why="the run was stopped")
+        self._finish(work, canceled=True)
+        self.end = interrupt(self.context)
+
+    def _finish(self, work: Work, *, canceled: bool = False) -> None:
+        if self.stands_alone:
+            run = finish_run(work.store, self.run_id, canceled=canceled)
+            self.context.instance.add_run_tags(self.run_id, result_tags(run))
+            tell_open_records(self.context, self.layout, work)
+
+
+def tell_open_records(context: dg.AssetExecutionContext | dg.OpExecutionContext, layout: Layout, work: Work) -> None:
+    """Materializes `incomplete_records` from within another asset's or op's step."""
+    metadata = open_records_metadata(work.store.incomplete.counts(layout.slug), now=datetime.now(UTC))
+    context.log_event(dg.AssetMaterialization(layout.asset("incomplete_records"), metadata=metadata))

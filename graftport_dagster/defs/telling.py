@@ -1,0 +1,98 @@
+"""What Dagster is told of a run item: metadata, the results of checks, tags.
+
+Numbers are plain numbers, so that Dagster can plot them over partitions and time. Texts that
+came from a shop pass through `reports.wording.presentable`. What is told to people in Markdown
+or HTML is made in `reports/`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from graftport_dagster.defs.layout import FIRST_ERROR_TAG, RESULT_TAG
+from graftport_dagster.pipeline import Work
+from graftport_dagster.records import ErrorGroup, JsonObject, Run, RunItem
+from graftport_dagster.reports.wording import presentable
+
+Metadata = dict[str, Any]
+
+_GROUP_COLUMNS = ("error_class", "code", "path", "count", "message", "hint", "sample_ids")
+_TAG_LENGTH = 200
+
+
+def item_metadata(item: RunItem, work: Work) -> Metadata:
+    """Everything that a materialization shows of what it did."""
+    run = dg.MetadataValue.dagster_run(item.run_id)
+    metadata: Metadata = {"result": str(item.result), **item.counts, "run": run}
+    if item.started_at and item.ended_at:
+        metadata["seconds"] = round((item.ended_at - item.started_at).total_seconds(), 3)
+    if item.api_calls:
+        metadata |= {"api_calls": item.api_calls, "api_cost": item.api_cost}
+    for name in ("mapping_version", "first_error", "first_skip_reason"):
+        if text := getattr(item, name):
+            metadata[name] = presentable(text)
+    if item.error_groups:
+        metadata["error_groups"] = groups_table(item.error_groups)
+    if item.warnings:
+        metadata["warnings"] = groups_table(item.warnings)
+    if item.skip_reasons:
+        metadata["skip_reasons"] = dg.MetadataValue.json({presentable(k): n for k, n in item.skip_reasons.items()})
+    if item.notes:
+        metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {presentable(note)}" for note in item.notes))
+    metadata["report"] = dg.MetadataValue.path(str(work.report_folder))
+    return metadata
+
+
+def groups_table(groups: Sequence[ErrorGroup]) -> dg.TableMetadataValue:
+    """Error groups as a table, one row per (class, code, path)."""
+    rows = [
+        {**group.as_dict(), "sample_ids": ", ".join(group.sample_ids), "message": presentable(group.message)}
+        for group in groups
+    ]
+    return _table(_GROUP_COLUMNS, rows)
+
+
+def open_records_metadata(counts: Sequence[JsonObject], *, now: datetime) -> Metadata:
+    """The open incomplete records: how many, by class, and since when. `counts`: of `store.incomplete.counts`."""
+    by_class: dict[str, int] = {}
+    for row in counts:
+        by_class[row["error_class"]] = by_class.get(row["error_class"], 0) + row["count"]
+    metadata: Metadata = {"open": sum(by_class.values()), **by_class}
+    oldest = [since for row in counts if (since := _moment(row.get("oldest")))]
+    if oldest:
+        metadata["oldest_age_hours"] = round((now - min(oldest)).total_seconds() / 3600, 2)
+    columns = ("resource_type", "phase", "status", "error_class", "code", "count", "oldest")
+    if counts:
+        metadata["by_type"] = _table(columns, counts)
+    return metadata
+
+
+def result_tags(run: Run) -> dict[str, str]:
+    """The tags that say how a run ended."""
+    tags = {RESULT_TAG: str(run.result)}
+    if run.first_error:
+        tags[FIRST_ERROR_TAG] = presentable(run.first_error)[:_TAG_LENGTH]
+    return tags
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, str) and value:
+        value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _table(columns: Sequence[str], rows: Sequence[JsonObject]) -> dg.TableMetadataValue:
+    # Dagster's table cells are str, int, float or bool, and nothing else.
+    records = [{name: _cell(row.get(name)) for name in columns} for row in rows]
+    schema = [dg.TableColumn(name, "int" if name == "count" else "string") for name in columns]
+    return dg.MetadataValue.table([dg.TableRecord(record) for record in records], dg.TableSchema(schema))
+
+
+def _cell(value: object) -> str | int | float | bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return "" if value is None else str(value)

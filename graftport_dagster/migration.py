@@ -87,6 +87,7 @@ class SourceSettings(_Model):
     address_suffix: str = ".html"
     hidden_addresses: bool = True
     category_ancestors: bool = False
+    attribute_sets: list[str] = Field(default_factory=list)
     max_record_mb: Annotated[float, Field(gt=0)] = 16
 
 

@@ -45,6 +45,12 @@ class Source(Protocol):
         all (absent, empty, truncated, not what it claims to be), TransientError where trying later may help.
         """
 
+    def conclusive(self, resource_type: ResourceType) -> bool:
+        """After `read` ended cleanly: whether a record that it did not give is gone from the source.
+
+        False where something unreadable may hide records, also such as `read` could name.
+        """
+
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
         """After `read` ended cleanly: where the next incremental read may start; None where reads are always full."""
 

@@ -1,0 +1,1 @@
+"""Where rows come from: the protocol in `source`, the door in `opening`; nothing of Shopify."""

@@ -1,0 +1,260 @@
+"""A source made of local files: plain tables of any resource type, and Magento's product export.
+
+One row of a plain file is one record whose payload is its columns as they are. Formats are
+read in `row_files`, the export is put together in `magento_export`; which files there are,
+their freshness and what `check` says of them is here.
+"""
+
+import glob
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from graftport_dagster.errors import ConfigurationError, GraftportError, TransientError
+from graftport_dagster.migration import FileSpec, SourceSettings
+from graftport_dagster.records import InvalidRow, JsonObject, ResourceType, SourceRecord
+from graftport_dagster.sources.file_bytes import modified_at, refusal, sha256_of
+from graftport_dagster.sources.magento_export import REQUIRED_COLUMNS, TYPES, MagentoExport
+from graftport_dagster.sources.magento_index import MagentoIndex, RowRules
+from graftport_dagster.sources.row_files import OpenRows, find_id_column, open_rows
+from graftport_dagster.sources.rows import BadRow, Row, text_id
+from graftport_dagster.sources.source import CheckResult, Freshness
+
+_Files = list[tuple[Path, FileSpec]]
+
+
+class FileSource:
+    """Reads the files that the migration names, relative to `root`.
+
+    A Magento export gives products, collections and redirects; a plain file named for collections or
+    redirects takes their place.
+    """
+
+    def __init__(self, settings: SourceSettings, root: Path) -> None:
+        self._settings = settings
+        self._root = root
+        self._limit = int(settings.max_record_mb * 2**20)
+        self._plain = {kind: _specs(specs) for kind, specs in settings.files.items()}
+        self._export_specs = _specs(settings.magento_export)
+        self._take_exports_named_as_files()
+        if not self._plain and not self._export_specs:
+            raise ConfigurationError(
+                "The source names no files.", code="NO_FILES", hint="Give `source.files` or `source.magento_export`."
+            )
+        self._export: MagentoExport | None = None
+        self._index: MagentoIndex | None = None
+        self._inconclusive: set[ResourceType] = set()
+
+    def _take_exports_named_as_files(self) -> None:
+        for kind, specs in list(self._plain.items()):
+            if any(spec.format == "magento_export" for spec in specs):
+                if kind is not ResourceType.PRODUCTS or not all(spec.format == "magento_export" for spec in specs):
+                    raise ConfigurationError(
+                        f"`source.files.{kind}` cannot be a Magento export.", code="MAGENTO_EXPORT",
+                        hint="Name it under `source.magento_export`.",
+                    )  # fmt: skip
+                self._export_specs += self._plain.pop(kind)
+        if self._export_specs and ResourceType.PRODUCTS in self._plain:
+            raise ConfigurationError(
+                "Products are given twice: `source.magento_export` and `source.files.products`.",
+                code="PRODUCTS_TWICE", hint="Keep one of them.",
+            )  # fmt: skip
+
+    def resource_types(self) -> tuple[ResourceType, ...]:
+        """The types that a file is named for, in dependency order."""
+        derived = TYPES if self._export_specs else ()
+        return tuple(kind for kind in ResourceType if kind in self._plain or kind in derived)
+
+    def read(self, resource_type: ResourceType, since: JsonObject | None) -> Iterator[SourceRecord | InvalidRow]:
+        """Every record; `since` has no meaning for files."""
+        del since
+        files = self._files(resource_type)
+        before = _stamps(files)
+        self._inconclusive.discard(resource_type)
+        if resource_type in self._plain:
+            yield from self._read_plain(resource_type, files)
+        else:
+            export, index = self._exported(files)
+            if index.unreadable:
+                self._inconclusive.add(resource_type)
+            yield from export.read(resource_type)
+        if _stamps(files) != before:
+            raise TransientError(
+                f"The files of {resource_type} changed while they were read.", code="FILE_CHANGED",
+                hint="Run again once they are written whole; write to another name and rename at the end.",
+            )  # fmt: skip
+
+    def conclusive(self, resource_type: ResourceType) -> bool:
+        """After `read`: False where a damaged end or an unreadable row hides which records there are."""
+        return resource_type not in self._inconclusive
+
+    def cursor(self, resource_type: ResourceType) -> JsonObject | None:
+        """None: a file is always read whole."""
+        del resource_type
+        return None
+
+    def freshness(self, resource_type: ResourceType) -> Freshness:
+        """The checksum of the files' content, in the order of their names."""
+        paths = [path for path, _ in self._files(resource_type)]
+        sums = [sha256_of(path) for path in paths]
+        token = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+        return Freshness(token, "sha256", max(modified_at(path) for path in paths))
+
+    def check(self) -> list[CheckResult]:
+        """One result per type and file: whether its first rows can be read."""
+        results = []
+        for resource_type in self.resource_types():
+            if resource_type in self._plain or resource_type is ResourceType.PRODUCTS:
+                try:
+                    files = self._files(resource_type)
+                except ConfigurationError as error:
+                    results.append(
+                        CheckResult(f"source {resource_type}", ok=False, detail=_said(error), hint=error.hint)
+                    )
+                    continue
+                results += [self._check_file(resource_type, path, spec) for path, spec in files]
+        return results
+
+    def close(self) -> None:
+        """Deletes what reading a Magento export left in the temporary folder."""
+        if self._index is not None:
+            self._index.close()
+        self._index = self._export = None
+
+    # --- files --------------------------------------------------------------------------------------
+
+    def _files(self, resource_type: ResourceType) -> _Files:
+        specs = self._plain.get(resource_type, self._export_specs if resource_type in TYPES else [])
+        if not specs:
+            raise ConfigurationError(
+                f"No file is named for {resource_type}.", code="NO_FILES", hint="See `source.files`."
+            )
+        found: dict[Path, FileSpec] = {}
+        for spec in specs:
+            for path in self._paths(spec):
+                found.setdefault(path, spec)
+        return list(found.items())
+
+    def _paths(self, spec: FileSpec) -> list[Path]:
+        path = self._root / spec.path
+        if path.exists() or not glob.has_magic(spec.path):
+            return [path]
+        matching = sorted(match for match in self._root.glob(spec.path) if match.is_file())
+        if not matching:
+            raise refusal(path, f"No file matches {spec.path}.", "FILE_ABSENT", f"Put it into {self._root}.")
+        return matching
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else path.name
+
+    def _check_file(self, resource_type: ResourceType, path: Path, spec: FileSpec) -> CheckResult:
+        name = f"source {resource_type}: {self._name(path)}"
+        try:
+            id_column = "sku" if resource_type not in self._plain else find_id_column(path, spec, self._limit)
+            with open_rows(path, spec, self._limit, id_column) as opened:
+                if resource_type not in self._plain:
+                    _require_columns(opened)
+                bad = [row for row in islice(opened.rows, 100) if isinstance(row, BadRow)]
+        except GraftportError as error:
+            return CheckResult(name, ok=False, detail=_said(error), hint=error.hint)
+        if bad:
+            detail = f"line {bad[0].line}: {bad[0].reason} ({len(bad)} bad among the first 100 rows)"
+            return CheckResult(name, ok=False, detail=detail, hint=bad[0].hint)
+        columns = f", {len(opened.columns)} columns" if opened.columns else ""
+        return CheckResult(name, ok=True, detail=f"readable, id in {id_column}{columns}")
+
+    # --- plain tables -------------------------------------------------------------------------------
+
+    def _read_plain(self, resource_type: ResourceType, files: _Files) -> Iterator[SourceRecord | InvalidRow]:
+        id_columns = [find_id_column(path, spec, self._limit) for path, spec in files]
+        if len(set(id_columns)) > 1:
+            raise ConfigurationError(
+                f"The files of {resource_type} have different columns of ids: {', '.join(sorted(set(id_columns)))}.",
+                code="ID_COLUMN", hint="Name one with `id_column`.",
+            )  # fmt: skip
+        for (path, spec), id_column in zip(files, id_columns, strict=True):
+            with open_rows(path, spec, self._limit, id_column) as opened:
+                yield from _plain_records(opened, id_column, self._name(path))
+            if not opened.ended_well:
+                self._inconclusive.add(resource_type)
+
+    # --- Magento's export ---------------------------------------------------------------------------
+
+    def _exported(self, files: _Files) -> tuple[MagentoExport, MagentoIndex]:
+        """The export as it was when it was first asked for; indexed once."""
+        if self._export is None or self._index is None:
+            with _closed_on_error(MagentoIndex(RowRules(frozenset(self._settings.attribute_sets)))) as index:
+                for path, spec in files:
+                    self._index_file(index, path, spec)
+                index.finish()
+            self._index = index
+            self._export = MagentoExport(
+                index, address_suffix=self._settings.address_suffix,
+                hidden_addresses=self._settings.hidden_addresses,
+                category_ancestors=self._settings.category_ancestors,
+            )  # fmt: skip
+        return self._export, self._index
+
+    def _index_file(self, index: MagentoIndex, path: Path, spec: FileSpec) -> None:
+        name = self._name(path)
+        plain = spec.model_copy(update={"format": "csv"})
+        with open_rows(path, plain, self._limit) as opened:
+            _require_columns(opened)
+            if opened.csv is not None:
+                opened.csv.identify_by("sku")
+            index.begin_file(opened.columns)
+            for row in opened.rows:
+                index.add(row, f"{name}:{row.line}")
+            index.end_file(whole=opened.ended_well)
+
+
+def _plain_records(opened: OpenRows, id_column: str, name: str) -> Iterator[SourceRecord | InvalidRow]:
+    for row in opened.rows:
+        if isinstance(row, Row):
+            row_id = text_id(row.values.get(id_column))
+            if row_id and row_id.isprintable():
+                yield SourceRecord(row_id, row.values, origin=f"{name}:{row.line}")
+            else:
+                yield _without_id(row, id_column).as_invalid(name)
+        else:
+            yield row.as_invalid(name)
+
+
+def _without_id(row: Row, id_column: str) -> BadRow:
+    value = row.values.get(id_column)
+    what = "is empty" if value in (None, "") or not str(value).strip() else f"is {str(value)[:60]!r}, which is no id"
+    return BadRow(row.line, row.raw, "NO_ID", f"The row has no id: {id_column} {what}.", f"Fill {id_column}.")
+
+
+def _require_columns(opened: OpenRows) -> None:
+    absent = [column for column in REQUIRED_COLUMNS if column not in opened.columns]
+    if absent:
+        raise refusal(
+            opened.path, f"Not a product export of Magento: it has no column {', '.join(absent)}.", "HEADER",
+            f"It must have {', '.join(REQUIRED_COLUMNS)}; a plain table belongs under `source.files`.",
+        )  # fmt: skip
+
+
+@contextmanager
+def _closed_on_error(index: MagentoIndex) -> Iterator[MagentoIndex]:
+    try:
+        yield index
+    except BaseException:
+        index.close()
+        raise
+
+
+def _specs(specs: FileSpec | Sequence[FileSpec] | None) -> list[FileSpec]:
+    if specs is None:
+        return []
+    return [specs] if isinstance(specs, FileSpec) else list(specs)
+
+
+def _stamps(files: _Files) -> list[tuple[int, int]]:
+    return [(path.stat().st_mtime_ns, path.stat().st_size) for path, _ in files if path.exists()]
+
+
+def _said(error: GraftportError) -> str:
+    return f"{error.path}: {error.message}" if error.path else error.message

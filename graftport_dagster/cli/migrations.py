@@ -1,0 +1,104 @@
+"""`graftport migrations`, `check`, `pause` and `resume`: what there is to run, and whether it can.
+
+What is looked at, and in which words, is decided where the knowledge is: the source says what it
+lacks (`sources/`), the preflight what Shopify lacks (`loaders/preflight.py`), the registry what
+is wrong with a mapping. Here their answers are put together.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+from rich.console import RenderableType
+from rich.text import Text
+
+from graftport_dagster.cli.answers import answer, json_option
+from graftport_dagster.cli.inputs import asking, migration_argument, reason_option
+from graftport_dagster.cli.layout import listing
+from graftport_dagster.migration import Migration, load_migrations, migrations_folder
+from graftport_dagster.pipeline import store_url
+from graftport_dagster.records import JsonObject
+from graftport_dagster.store.record_store import RecordStore
+
+_FREE_BYTES = 1 << 30
+
+
+@click.command()
+@json_option
+def migrations(*, as_json: bool) -> None:
+    r"""List the migration files: source platform, destination and resource types of each.
+
+    \b
+    Example:
+      graftport migrations
+    """
+    found = [
+        {
+            "slug": migration.slug,
+            "description": migration.description,
+            "platform": migration.platform,
+            "source": migration.source.type,
+            "shop": migration.destination.shop,
+            "resource_types": [str(resource_type) for resource_type in migration.resource_types],
+        }
+        for migration in load_migrations().values()
+    ]
+    answer({"migrations": found}, lambda: _migrations(found), as_json=as_json)
+
+
+def _migrations(found: Sequence[JsonObject]) -> RenderableType:
+    if not found:
+        return Text(f"There are no migration files in {migrations_folder()}.", style="dim")
+    rows = [
+        (Text(row["slug"], style="bold"), row["platform"], row["shop"],
+         Text(", ".join(row["resource_types"]) or "all that the source has"))
+        for row in found
+    ]  # fmt: skip
+    return listing(("migration", "from", "into", "resource types"), rows)
+
+
+@click.command()
+@migration_argument
+@reason_option
+@json_option
+def pause(*, migration: Migration, reason: str, as_json: bool) -> None:
+    r"""Stop every run, sensor and retry of a migration until it is resumed.
+
+    A run that is under way is not touched: stop it with Ctrl-C or in Dagster.
+
+    \b
+    Example:
+      graftport pause demo --reason "cut-over freeze"
+    """
+    with RecordStore.open(store_url()) as store:
+        store.stores.pause(migration.slug, by=asking(), reason=reason)
+        paused = store.stores.paused(migration.slug) or {}
+    told = {"migration": migration.slug, "paused": True, **_pause(paused)}
+    line = f"{migration.slug} is paused: nothing of it runs until `graftport resume {migration.slug}`."
+    answer(told, lambda: Text(line), as_json=as_json)
+
+
+def _pause(paused: JsonObject) -> JsonObject:
+    since = paused.get("since")
+    return {
+        "since": since.isoformat() if isinstance(since, datetime) else since,
+        "by": paused.get("by"),
+        "reason": paused.get("reason") or None,
+    }
+
+
+@click.command()
+@migration_argument
+@json_option
+def resume(*, migration: Migration, as_json: bool) -> None:
+    r"""Lift a pause.
+
+    \b
+    Example:
+      graftport resume demo
+    """
+    with RecordStore.open(store_url()) as store:
+        was_paused = store.stores.resume(migration.slug)
+    told = {"migration": migration.slug, "paused": False, "was_paused": was_paused}
+    line = f"{migration.slug} may run again." if was_paused else f"{migration.slug} was not paused."
+    answer(told, lambda: Text(line), as_json=as_json)

@@ -1,0 +1,17 @@
+"""What a run did, told as data, Markdown and HTML, and what is still open, told as rows.
+
+`report` is the one object that scripts read; `markdown` and `html` tell the same to people.
+Everything shown passes through `wording.presentable`, so that no mail address, telephone number
+or control character of a shop's data leaves the record store by this way. The terminal's form
+is in `cli/`; what is counted, and how a run's result follows from it, is in `records.py`.
+"""
+
+from graftport_dagster.reports.account import report
+from graftport_dagster.reports.markdown import markdown
+from graftport_dagster.reports.open_errors import ERROR_COLUMNS, group_errors, open_errors, write_errors_csv
+from graftport_dagster.reports.page import html
+from graftport_dagster.reports.reconciliation import reconciliation
+
+__all__ = [
+    "ERROR_COLUMNS", "group_errors", "html", "markdown", "open_errors", "reconciliation", "report", "write_errors_csv",
+]  # fmt: skip

@@ -1,0 +1,105 @@
+"""The words and figures that every form of a report shares.
+
+Here are sentences made of counts, durations and results, and the one filter through which text
+that came from a shop or a vendor passes before it is shown. Where the words stand on a page is
+decided in `markdown.py`, `page.py` and `cli/`.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from graftport_dagster.records import EQUATIONS, JsonObject, Phase
+
+_MAIL = re.compile(r"[\w.+%-]+@([\w-]+\.)+[A-Za-z]{2,}")
+_TELEPHONE = re.compile(r"\+\d[\d ().-]{6,}\d")
+# C0 and C1 controls but newline and tab: an escape sequence in a product's title must not steer a terminal.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_LONGEST = 2_000
+
+
+def presentable(text: str) -> str:
+    """Text of a shop or a vendor as it may be shown to anybody: mail addresses and telephone numbers masked."""
+    return printable(_TELEPHONE.sub("[telephone]", _MAIL.sub("[mail address]", text[: 2 * _LONGEST])))
+
+
+def printable(text: str) -> str:
+    """An id as it may be shown to the operator: controls made harmless, cut at 2,000 characters, nothing masked.
+
+    A mail address may well be an id, and masked it could not be looked up.
+    """
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.encode(errors="backslashreplace").decode())
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+
+
+def words(name: str) -> str:
+    """`completed_with_errors` → `completed with errors`."""
+    return name.replace("_", " ")
+
+
+def number(value: float) -> str:
+    """With thin separators of thousands: 12,345."""
+    return f"{value:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `42 s`, `3 min 05 s`, `2 h 03 min`; a dash for what has not ended."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def moment(when: str | datetime | None) -> str:
+    """`2026-11-21 03:21:04`, in UTC, of a time or its ISO 8601 form; a dash for none."""
+    if not when:
+        return "–"
+    when = datetime.fromisoformat(when) if isinstance(when, str) else when
+    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def count_parts(item: JsonObject) -> Iterator[tuple[str, int]]:
+    """The summands of a run item's last equation that are not 0, by name: what became of its records."""
+    _, summands = EQUATIONS[Phase(item["phase"])][-1]
+    yield from ((name, item["counts"][name]) for name in summands if item["counts"].get(name))
+
+
+def count_total(item: JsonObject) -> int:
+    """How many records the item was about: read, or in scope."""
+    total, _ = EQUATIONS[Phase(item["phase"])][-1]
+    return int(item["counts"].get(total, 0))
+
+
+def counts_beside(item: JsonObject) -> Iterator[str]:
+    """What stands outside the equation, as phrases: invalid rows, records deleted at the source."""
+    counts = item["counts"]
+    if counts.get("rows_invalid"):
+        yield f"{number(counts['rows_invalid'])} of {number(counts.get('rows_read', 0))} rows invalid"
+    if counts.get("deleted_at_source"):
+        yield f"{number(counts['deleted_at_source'])} deleted at the source"
+
+
+def counts_sentence(item: JsonObject) -> str:
+    """`191 records: 187 created, 4 errored; 2 deleted at the source`, in the order of the equations."""
+    parts = list(count_parts(item))
+    told = ", ".join(f"{number(count)} {words(name)}" for name, count in parts)
+    if len(parts) > 1:
+        told = f"{number(count_total(item))} records: {told}"
+    return "; ".join([told or "nothing to do", *counts_beside(item)])
+
+
+def group_title(group: JsonObject) -> str:
+    """`INVALID (DataError) at input.variants[0].price`."""
+    place = f" at {group['path']}" if group["path"] else ""
+    return f"{group['code']} ({group['error_class']}){place}"
+
+
+def troubled(report: JsonObject) -> list[JsonObject]:
+    """The items that have something to say besides their counts."""
+    keys = ("first_error", "first_skip_reason", "error_groups", "warnings", "notes")
+    return [item for item in report["items"] if any(item[key] for key in keys)]

@@ -1,0 +1,158 @@
+"""HTML of product texts: made safe, freed of Magento's directives, or read as plain text.
+
+Two functions and their parser. Harmless HTML is returned byte for byte, so that a text without
+anything to remove never differs from the source. What mappings call these is in `functions.py`.
+"""
+
+import re
+from collections.abc import Callable
+from html import escape
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+Warn = Callable[[str, str], None]
+
+_SUSPICIOUS = re.compile(
+    r"<\s*/?\s*(script|style|object|embed|applet|form|input|button|textarea|select|link|meta|base|html|head|body)\b"
+    r"|\son[a-z]+\s*=|/on[a-z]+\s*=|javascript:|vbscript:|data:text|&#|<!|<\?",
+    re.IGNORECASE,
+)
+_DIRECTIVE = re.compile(r"\{\{\s*(\w+)(.*?)\}\}", re.DOTALL)
+_ARGUMENT = re.compile(r"(?:direct_)?url\s*=\s*(?:\"|'|&quot;)?([^\"'&\s]*)")
+_WITH_CONTENT = frozenset({"script", "style", "object", "embed", "applet", "select", "textarea", "head"})
+_VOID = frozenset({"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "base", "source", "track", "wbr"})
+_TAG_ONLY = frozenset({"form", "input", "button", "link", "meta", "base", "html", "body"})
+_ADDRESSES = frozenset({"href", "src", "action", "formaction", "srcdoc", "xlink:href", "background"})
+_BLOCKS = frozenset(
+    {"p", "div", "br", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "section", "blockquote", "hr"}
+)
+
+
+def clean_html(html: str, media_base: str | None, warn: Warn) -> str:
+    """Without scripts, event handlers and forms; `{{media}}` and `{{store}}` become addresses.
+
+    Any other Magento directive is removed. Each kind of change is one warning.
+    """
+    if "{{" in html:
+        html = _DIRECTIVE.sub(lambda found: _directive(found, media_base, warn), html)
+    if not _SUSPICIOUS.search(html):
+        return html
+    cleaner = _Cleaner()
+    cleaner.feed(html)
+    cleaner.close()
+    if cleaner.removed:
+        warn("HTML_CLEANED", f"Removed from the text: {', '.join(sorted(cleaner.removed))}.")
+    return "".join(cleaner.out)
+
+
+def plain_text(html: str) -> str:
+    """The text alone: blocks on lines of their own, entities read, blanks collapsed."""
+    if "<" not in html and "&" not in html:
+        return " ".join(html.split())
+    reader = _TextReader()
+    reader.feed(html)
+    reader.close()
+    lines = (" ".join(line.split()) for line in "".join(reader.out).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _directive(found: re.Match[str], media_base: str | None, warn: Warn) -> str:
+    kind, argument = found.group(1), _ARGUMENT.search(found.group(2))
+    path = argument.group(1).lstrip("/") if argument else ""
+    if kind == "media" and media_base and path:
+        # The setting names the folder of product images; {{media}} starts two folders above it.
+        return f"{media_base.rstrip('/').removesuffix('/catalog/product')}/{quote(path)}"
+    if kind == "store":
+        warn("STORE_LINK", "A link {{store}} became a path of the new shop; see that it leads somewhere.")
+        return "/" + path
+    warn("DIRECTIVE_REMOVED", f"Shopify does not know Magento's {{{{{kind}}}}}: removed from the text.")
+    return ""
+
+
+class _Cleaner(HTMLParser):
+    """Writes the document again, without what may not stay."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.out: list[str] = []
+        self.removed: set[str] = set()
+        self._inside = ""
+        self._depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._inside:
+            self._depth += tag == self._inside
+        elif tag in _WITH_CONTENT:
+            self.removed.add(f"<{tag}>")
+            if tag not in _VOID:
+                self._inside, self._depth = tag, 1
+        elif tag in _TAG_ONLY:
+            self.removed.add(f"<{tag}>")
+        else:
+            self.out.append(f"<{tag}{''.join(self._kept(attrs))}>")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._inside:
+            return
+        if tag in _WITH_CONTENT | _TAG_ONLY:
+            self.removed.add(f"<{tag}>")
+        else:
+            self.out.append(f"<{tag}{''.join(self._kept(attrs))} />")
+
+    def _kept(self, attrs: list[tuple[str, str | None]]) -> list[str]:
+        kept = []
+        for name, value in attrs:
+            if name.startswith("on"):
+                self.removed.add(name)
+            elif name in _ADDRESSES and _is_script(value or ""):
+                self.removed.add(f"a script in {name}")
+            else:
+                kept.append(f" {name}" if value is None else f' {name}="{escape(value)}"')
+        return kept
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside:
+            self._depth -= tag == self._inside
+            if not self._depth:
+                self._inside = ""
+        elif tag not in _WITH_CONTENT | _TAG_ONLY:
+            self.out.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.out.append(data)
+
+    def handle_entityref(self, name: str) -> None:
+        self.handle_data(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self.handle_data(f"&#{name};")
+
+
+def _is_script(address: str) -> bool:
+    # Browsers read through control characters and blanks inside the scheme.
+    plain = re.sub(r"[\x00-\x20]+", "", address).lower()
+    return plain.startswith(("javascript:", "vbscript:", "data:text"))
+
+
+class _TextReader(HTMLParser):
+    """Collects text; blocks become line breaks, scripts and styles nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.out: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the parser's
+        self._hidden += tag in {"script", "style"}
+        if tag in _BLOCKS:
+            self.out.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in {"script", "style"} and self._hidden > 0
+        if tag in _BLOCKS:
+            self.out.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.out.append(data.replace("\n", " "))

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # The demo and the development server use this folder alone, whatever the shell is set to.
-OWN := env -u DAGSTER_HOME -u GRAFTPORT_STORE_URL -u GRAFTPORT_MIGRATIONS
+OWN := env -u DAGSTER_HOME -u GRAFTPORT_STORE_URL -u GRAFTPORT_STATE -u GRAFTPORT_MIGRATIONS
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo dev test test-fast lint format types check lock lock-check clean

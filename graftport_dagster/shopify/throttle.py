@@ -54,7 +54,7 @@ class CostBucket:
         with self._lock:
             self._restore()
             self._promised -= requested
-            self._available = min(self._size, self._available + requested - actual)
+            self._available = min(self._size - self._promised, self._available + requested - actual)
 
     def learn(self, *, size: float, rate: float, available: float) -> None:
         """Take over what an answer's throttleStatus says; call it after that call's `give_back`.
@@ -88,5 +88,7 @@ class CostBucket:
 
     def _restore(self) -> None:
         now = self._clock()
-        self._available = min(self._size, self._available + max(0.0, now - self._at) * self._rate)
+        restored = self._available + max(0.0, now - self._at) * self._rate
+        # What is promised has perhaps not arrived, and a full bucket there does not fill further meanwhile.
+        self._available = min(self._size - self._promised, restored)
         self._at = now

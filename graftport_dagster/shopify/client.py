@@ -1,0 +1,274 @@
+"""One Shopify store's Admin API: asks within the store's allowance and answers for what was sent.
+
+The promise towards `loaders/`: a call comes back as an answer, or raises an error that says
+whether it may have been executed. Sent again here is only what provably was not executed, or
+what the caller says may be repeated; verifying what stayed unknown is the loaders' business.
+What an answer means is read in `refusals.py`, the points are kept in `throttle.py`.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from graftport_dagster.errors import (
+    ConfigurationError,
+    GraftportError,
+    LoadRejectedError,
+    RemoteFaultError,
+    RemoteTimeoutError,
+    TransientError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
+from graftport_dagster.migration import SHOPIFY_API_VERSION
+from graftport_dagster.records import JsonObject, canonical_json
+from graftport_dagster.shopify import refusals
+from graftport_dagster.shopify.cost import requested_cost
+from graftport_dagster.shopify.credentials import Credentials, Tokens
+from graftport_dagster.shopify.documents import PUBLISH_BATCH, publish_call
+from graftport_dagster.shopify.refusals import UserError
+from graftport_dagster.shopify.throttle import CostBucket
+from graftport_dagster.shopify.transport import Endpoint, Reply, origin_of
+
+_MAYBE_EXECUTED = (RemoteFaultError, RemoteTimeoutError)
+_FAULTS_ENDURED = 4
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
+_NAP = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Shopify answered.
+
+    `data`: the payload of the document's one root field, `{}` where Shopify answered null; of a
+    document with several, alias → payload. `user_errors`: those of the one root field. Costs in
+    points; `calls` counts how often it was sent.
+    """
+
+    data: JsonObject
+    user_errors: tuple[UserError, ...]
+    cost_requested: float
+    cost_actual: float
+    calls: int
+
+    def raise_for_user_errors(self) -> None:
+        """Raise LoadRejectedError where Shopify refused the record."""
+        if self.user_errors:
+            raise refusals.rejection(self.user_errors)
+
+
+class Shop:
+    """One store; made once per process and shared by its threads.
+
+    `patience_seconds`: how long one call is tried again before its error is let through. `stop` is
+    asked while waiting, so that a cancel does not wait as long.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        credentials: Credentials,
+        api_version: str = SHOPIFY_API_VERSION,
+        concurrency: int = 8,
+        timeout_seconds: float = 60,
+        patience_seconds: float = 120,
+        stop: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self._endpoint = Endpoint(origin_of(url), connections=concurrency, timeout_seconds=timeout_seconds, clock=clock)
+        self._path = f"/admin/api/{api_version}/graphql.json"
+        self._api_version = api_version
+        self._tokens = Tokens(credentials, self._endpoint, clock)
+        self._bucket = CostBucket(clock=clock, sleep=sleep)
+        self._patience_seconds = patience_seconds
+        self._stop = stop
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        # What Shopify asked beyond our estimate, per document.
+        self._surcharges: dict[str, float] = {}
+        self._wrong_version: ConfigurationError | None = None
+
+    @property
+    def host(self) -> str:
+        """The store's host name, for messages."""
+        return self._endpoint.host
+
+    def call(self, document: str, variables: JsonObject, *, repeatable: bool) -> Answer:
+        """Send one document and bring its answer; thread-safe, waits for the store's points.
+
+        `repeatable`: sending it twice does no harm (an identity, a key or its nature sees to it);
+        queries always are. Raises ThrottledError or UnreachableError (not executed; code STOPPED
+        after a cancel), UnknownOutcomeError (a mutation that may have been), RemoteFaultError or
+        RemoteTimeoutError (a query), LoadRejectedError (this payload), CredentialsError and
+        ConfigurationError (nothing else will pass either). userErrors are returned.
+        """
+        is_query = not document.lstrip().startswith("mutation")
+        foreseen = requested_cost(document, variables)
+        cost = max(0.0, foreseen + self._surcharges.get(document, 0.0))
+        sending = _Sending(document, _encoded(document, variables), foreseen, cost, is_query)
+        may_repeat = repeatable or is_query
+        deadline = self._clock() + self._patience_seconds
+        lost: TransientError | None = None
+        faults = 0
+        while True:
+            try:
+                return self._send(sending)
+            except TransientError as error:
+                if isinstance(error, _MAYBE_EXECUTED):
+                    lost, faults = error, faults + 1
+                    if not may_repeat or faults > _FAULTS_ENDURED:
+                        raise self._outcome(error, lost, sending) from error
+                pause = max(error.retry_after, self._random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**sending.calls))
+                if error.code == "STOPPED" or self._clock() + pause > deadline or not self._waited(pause):
+                    raise self._outcome(error, lost, sending) from error
+            except ConfigurationError as error:
+                if lost is None or is_query:
+                    raise
+                raise self._outcome(error, lost, sending) from error
+
+    def publish(self, items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> list[tuple[UserError, ...]]:
+        """Publish objects (GID, `[{"publicationId": …}]`), fifty per call; the userErrors of each, in order.
+
+        Raises as `call` does; repeatable by nature.
+        """
+        refused: list[tuple[UserError, ...]] = []
+        for start in range(0, len(items), PUBLISH_BATCH):
+            refused += self._publish_batch(items[start : start + PUBLISH_BATCH])
+        return refused
+
+    def close(self) -> None:
+        """Close idle connections; calls under way finish."""
+        self._endpoint.close()
+
+    def _publish_batch(self, items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> list[tuple[UserError, ...]]:
+        document, variables = publish_call(items)
+        try:
+            answer = self.call(document, variables, repeatable=True)
+        except LoadRejectedError as error:
+            if len(items) == 1:
+                return [(UserError((), error.code, error.message),)]
+            # One wrong GID refuses all of them: each half alone finds it.
+            half = len(items) // 2
+            return [*self._publish_batch(items[:half]), *self._publish_batch(items[half:])]
+        if len(items) == 1:
+            return [answer.user_errors]
+        return [refusals.user_errors_in(answer.data.get(f"p{index}")) for index in range(len(items))]
+
+    def _send(self, sending: "_Sending") -> Answer:
+        """One try, with a second one where only the token had run out."""
+        if self._wrong_version:
+            raise self._wrong_version
+        token = self._tokens.current()
+        reply, body = self._exchange(sending, token)
+        if reply.status == 401 and self._tokens.renew(token):
+            reply, body = self._exchange(sending, self._tokens.current())
+        answer = body if body is not None else refusals.read_json(reply, host=self.host)
+        data = refusals.read_data(answer)
+        self._wrong_version = refusals.wrong_version(reply, self._api_version)
+        if self._wrong_version and sending.is_query:
+            raise self._wrong_version
+        return _answer(data, refusals.read_cost(answer), sending)
+
+    def _exchange(self, sending: "_Sending", token: str) -> tuple[Reply, JsonObject | None]:
+        """Book, send, give back; the answer's JSON where it is a good HTTP answer."""
+        self._bucket.take(sending.cost, self._stop)
+        # An answer that does not come is taken to have used all it asked for.
+        used = sending.cost
+        cost = None
+        sending.calls += 1
+        try:
+            reply = self._endpoint.post(self._path, sending.body, _HEADERS | {"X-Shopify-Access-Token": token})
+            if reply.status != 200:
+                used = 0.0 if reply.status < 500 else used
+                return reply, None
+            body = refusals.read_json(reply, host=self.host)
+        except UnreachableError:
+            used = 0.0
+            raise
+        else:
+            if cost := refusals.read_cost(body):
+                used = cost.actual
+            return reply, body
+        finally:
+            self._bucket.give_back(sending.cost, used)
+            if cost:
+                self._learn(sending, cost)
+
+    def _learn(self, sending: "_Sending", cost: refusals.Cost) -> None:
+        self._bucket.learn(size=cost.size, rate=cost.rate, available=cost.available)
+        if cost.requested != sending.cost:
+            self._surcharges[sending.document] = cost.requested - sending.foreseen
+
+    def _outcome(self, error: GraftportError, lost: TransientError | None, sending: "_Sending") -> GraftportError:
+        """What to raise at last: a mutation that was once lost stays unknown, whatever came after."""
+        if lost is None or sending.is_query:
+            return error
+        return UnknownOutcomeError(
+            f"It was sent, and no answer came: {lost.message}", code=lost.code,
+            hint="It is looked for in Shopify before anything is sent again.",
+        )  # fmt: skip
+
+    def _waited(self, seconds: float) -> bool:
+        """Whether the pause was sat out; False as soon as the run is asked to stop."""
+        end = self._clock() + seconds
+        while (left := end - self._clock()) > 0:
+            if self._stop():
+                return False
+            self._sleep(min(left, _NAP))
+        return True
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One call under way."""
+
+    document: str
+    body: bytes
+    foreseen: float
+    cost: float
+    is_query: bool
+    calls: int = 0
+
+
+_HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "graftport-dagster",
+}
+
+
+def _encoded(document: str, variables: JsonObject) -> bytes:
+    return b'{"query":%b,"variables":%b}' % (orjson.dumps(document), _json(variables))
+
+
+def _json(variables: JsonObject) -> bytes:
+    try:
+        return orjson.dumps(variables)
+    except TypeError:
+        pass
+    try:
+        # Integers beyond 64 bits are valid JSON, and Shopify's to judge.
+        return canonical_json(variables)
+    except (TypeError, ValueError) as error:
+        raise LoadRejectedError(
+            f"The payload cannot be written as JSON: {error}", code="NOT_JSON", path="input",
+            hint="Texts must be valid Unicode, values plain JSON.",
+        ) from error  # fmt: skip
+
+
+def _answer(data: JsonObject, cost: refusals.Cost | None, sending: _Sending) -> Answer:
+    requested, actual = (cost.requested, cost.actual) if cost else (sending.cost, sending.cost)
+    if len(data) != 1:
+        return Answer(data, (), requested, actual, sending.calls)
+    payload = next(iter(data.values()))
+    errors = refusals.user_errors_in(payload)
+    refusals.raise_if_too_soon(errors)
+    return Answer(payload if isinstance(payload, dict) else {}, errors, requested, actual, sending.calls)

@@ -1,0 +1,191 @@
+"""One way to the database for SQLite and Postgres: connections, transactions, batched writes.
+
+A write transaction takes SQLite's lock when it begins (BEGIN IMMEDIATE), so that two writers wait
+for each other and neither fails half-way. What is in the tables is no business of this module;
+making and upgrading them is in `schema.py`, the meaning of errors in `faults.py`.
+"""
+
+import errno
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
+
+from graftport_dagster.errors import ConfigurationError, OutOfSpaceError
+from graftport_dagster.store.columns import DatabaseNow
+from graftport_dagster.store.faults import translated
+
+Row = Mapping[str, Any]
+_BUSY_SECONDS = 30
+# FULL: a commit is on the disk before the answer that rests on it is acted upon; power may fail at any time.
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -8192",
+)
+
+
+class Database:
+    """The engine behind a store's URL. Raises ConfigurationError for a URL that is none of the two kinds."""
+
+    def __init__(self, url: str) -> None:
+        self.url = _normalised(url)
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        self._writing = self.engine.execution_options(graftport_writes=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the store is a file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def path(self) -> Path:
+        """The file of a store on SQLite."""
+        return Path(self.url.database or "")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection whose statements see one moment each (Postgres) or all the same one (SQLite)."""
+        with translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: committed at the end, rolled back by any exception."""
+        with translated(), self._writing.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Gives back all connections."""
+        self.engine.dispose()
+
+
+def put(
+    connection: Connection, table: Table, rows: Sequence[Row], *, update: Sequence[str] | None = None,
+    key: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Inserts rows by `key` (the primary one by default); where the key is there, updates the columns of `update`.
+
+    All other columns by default, none for (). Of rows with the same key the last wins. Rows must
+    have the same columns. They are written in the order of their keys, so that two writers of
+    the same rows cannot lock each other out.
+    """
+    if not rows:
+        return
+    key = key or [column.name for column in table.primary_key]
+    by_key = {tuple(row[name] for name in key): row for row in rows}
+    changed = [name for name in rows[0] if name not in key] if update is None else list(update)
+    insert: Any = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    insert = (
+        insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changed})
+        if changed
+        else insert.on_conflict_do_nothing(index_elements=key)
+    )
+    connection.execute(insert, [by_key[name] for name in sorted(by_key)])
+
+
+def serialise(connection: Connection, name: str) -> None:
+    """Until this transaction ends, no other one that asks for the same name goes on. SQLite's writers always wait."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"graftport:{name}"))))
+
+
+def database_now(connection: Connection) -> datetime:
+    """The moment by the database's clock."""
+    return connection.execute(select(DatabaseNow())).scalar_one()
+
+
+def _normalised(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            "The record store's URL cannot be read.", code="STORE_URL",
+            hint="Write sqlite:///path/to/file.db or postgresql://user@host/database.",
+        ) from error  # fmt: skip
+    if parsed.drivername in ("postgres", "postgresql"):
+        return parsed.set(drivername="postgresql+psycopg2")
+    if parsed.drivername == "postgresql+psycopg2":
+        return parsed
+    if parsed.drivername == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed
+    raise ConfigurationError(
+        f"The record store cannot be kept in {parsed.drivername}.", code="STORE_URL",
+        hint="Write sqlite:///path/to/file.db or postgresql://user@host/database.",
+    )  # fmt: skip
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    _make_private(Path(url.database or ""))
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: object) -> None:  # noqa: ARG001
+        # The driver would begin transactions on its own, too late and as readers; see _begin.
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("graftport_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """The file (and so SQLite's -wal and -shm beside it) readable by its owner only; likewise a folder made here."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OutOfSpaceError("There is no space for the record store's file.") from error
+        raise ConfigurationError(
+            f"The record store's file {path.name} cannot be made or written: {error.strerror}.", code="STORE_PLACE",
+            hint="Give a place that this user can write to (GRAFTPORT_STORE_URL).",
+        ) from error  # fmt: skip
+
+
+def _postgres_engine(url: URL) -> Engine:
+    try:
+        return create_engine(
+            url,
+            executemany_mode="values_plus_batch",
+            pool_pre_ping=True,
+            connect_args={"application_name": "graftport", "options": "-c timezone=utc", "connect_timeout": 30},
+        )
+    except ImportError as error:
+        raise ConfigurationError(
+            "A record store on Postgres needs psycopg2.", code="STORE_DRIVER",
+            hint="Install it: pip install 'graftport-dagster[postgres]'.",
+        ) from error  # fmt: skip
+
+
+def set_wal(database: Database) -> None:
+    """Readers go on while one writes; the setting stays with the file."""
+    with database.read() as connection:
+        connection.rollback()
+        raw = connection.connection.dbapi_connection
+        if raw is not None:
+            raw.cursor().execute("PRAGMA journal_mode = WAL")
+
+
+def table_names(connection: Connection) -> set[str]:
+    """The tables there are, without reflecting them."""
+    listing = (
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if connection.dialect.name == "sqlite"
+        else "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+    )
+    return set(connection.execute(text(listing)).scalars())

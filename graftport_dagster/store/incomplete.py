@@ -1,0 +1,297 @@
+"""Incomplete records: what did not end well, with all that is needed to try again.
+
+There is one row per record, phase and store: the state that its last failure left. The tries
+themselves are in `attempts.py`; what is sent again is decided in the loader, never here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delete, func, or_, select, update
+
+from graftport_dagster.errors import ErrorClass, TransientError
+from graftport_dagster.records import JsonObject, Outcome, Phase, RecordKey, ResourceType, Run
+from graftport_dagster.store.attempts import Fault, describe
+from graftport_dagster.store.columns import among
+from graftport_dagster.store.database import Database, put
+from graftport_dagster.store.selection import in_group, is_open
+from graftport_dagster.store.tables import incomplete_records, runs, waits
+
+_MINUTES = (1, 10, 10, 30, 30, 30, 180, 180)
+_UNKNOWN = str(ErrorClass.UNKNOWN_OUTCOME)
+# An unknown outcome is verified before anything is sent, which harms nothing and should not wait for a person.
+_SCHEDULED = frozenset(str(error_class) for error_class in ErrorClass if error_class.is_retried) | {_UNKNOWN}
+_columns = incomplete_records.c
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which phase of which type failed; for a load, into which store."""
+
+    migration: str
+    resource_type: ResourceType
+    phase: Phase
+    store_gid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that did not end well, and what was tried."""
+
+    source_id: str
+    outcome: Outcome
+    error: Exception | None
+    source_hash: str = ""
+    payload_hash: str = ""
+    settings_hash: str = ""
+    mapping_version: str = ""
+    waits_for: tuple[RecordKey, ...] = ()
+    reason: str = ""
+
+
+def set_aside(connection: Connection, place: Place, run: Run, failures: Sequence[Failure], now: datetime) -> None:
+    """Opens an incomplete record for each failure, or refreshes the open one.
+
+    A failure of another payload than the open one's supersedes it: its tries begin anew.
+    """
+    if not failures:
+        return
+    ids = [failure.source_id for failure in failures]
+    found = connection.execute(select(incomplete_records).where(_at(place), among(_columns.source_id, ids), is_open()))
+    before = {row.source_id: row for row in found}
+    rows = [_row(place, run, failure, before.get(failure.source_id), now) for failure in failures]
+    put(connection, incomplete_records, rows)
+    if place.phase is Phase.LOAD:
+        _forget_waits(connection, place, ids)
+        put(connection, waits, [_wait(place, failure, key) for failure in failures for key in failure.waits_for])
+
+
+def _row(place: Place, run: Run, failure: Failure, before: Row[Any] | None, now: datetime) -> dict[str, Any]:
+    fault = describe(failure.error, failure.outcome, failure.reason)
+    same = before is not None and (before.payload_hash, before.source_hash) == (
+        failure.payload_hash, failure.source_hash
+    )  # fmt: skip
+    tries = before.tries if before is not None and same else 0
+    tries, due = _schedule(fault, failure.error, tries, now)
+    return {
+        "migration": place.migration, "resource_type": str(place.resource_type), "source_id": failure.source_id,
+        "phase": str(place.phase), "store_gid": place.store_gid,
+        "status": "pending_retry" if due else "unresolved", "outcome": str(failure.outcome),
+        "error_class": fault.error_class, "code": fault.code, "path": fault.path, "message": fault.message,
+        "hint": fault.hint, "reason": failure.reason,
+        "source_hash": failure.source_hash, "payload_hash": failure.payload_hash,
+        "settings_hash": failure.settings_hash, "mapping_version": failure.mapping_version, "run_id": run.run_id,
+        "run_seq": run.seq, "tries": tries, "next_attempt_at": due,
+        "waits_for": [[key.resource_type, key.source_id, key.part, key.part_id] for key in failure.waits_for],
+        "opened_at": before.opened_at if before is not None and same else now, "failed_at": now,
+        "claimed_by": "", "closed_at": None, "closed_run_id": "", "closed_by": "", "resolution": "",
+    }  # fmt: skip
+
+
+def _schedule(fault: Fault, error: Exception | None, tries: int, now: datetime) -> tuple[int, datetime | None]:
+    """How many tries failed by now, and when the next is due; None leaves it for a person."""
+    if fault.error_class not in _SCHEDULED:
+        return tries + 1, None
+    wait = timedelta(minutes=_MINUTES[tries]) if tries < len(_MINUTES) else None
+    told = timedelta(seconds=min(error.retry_after, 7 * 86_400)) if isinstance(error, TransientError) else timedelta()
+    if told > (wait or timedelta(minutes=_MINUTES[-1])):
+        # Somebody said when it lifts (a daily limit): waiting for that uses up no try.
+        return tries, now + told
+    return tries + 1, now + wait if wait else None
+
+
+def _wait(place: Place, failure: Failure, key: RecordKey) -> dict[str, Any]:
+    return {
+        "migration": place.migration, "store_gid": place.store_gid, "resource_type": str(place.resource_type),
+        "source_id": failure.source_id, "for_type": str(key.resource_type), "for_id": key.source_id,
+        "for_part": key.part, "for_part_id": key.part_id,
+    }  # fmt: skip
+
+
+def _forget_waits(connection: Connection, place: Place, source_ids: Sequence[str]) -> None:
+    connection.execute(
+        delete(waits).where(
+            waits.c.migration == place.migration, waits.c.store_gid == place.store_gid,
+            waits.c.resource_type == str(place.resource_type), among(waits.c.source_id, source_ids),
+        )
+    )  # fmt: skip
+
+
+def resolve(
+    connection: Connection, place: Place, run: Run, source_ids: Sequence[str], now: datetime, *,
+    resolution: str = "succeeded", status: str = "resolved",
+) -> None:  # fmt: skip
+    """Closes the open incomplete records of these records at this place."""
+    if not source_ids:
+        return
+    connection.execute(
+        update(incomplete_records)
+        .where(_at(place), among(_columns.source_id, source_ids), is_open())
+        .values(_closing(now, run.run_id, run.options.actor, resolution, status))
+    )
+    if place.phase is Phase.LOAD:
+        _forget_waits(connection, place, source_ids)
+
+
+def resolve_all_but(
+    connection: Connection, place: Place, run: Run, still_bad: Select[tuple[str]], now: datetime
+) -> None:
+    """Closes the open incomplete records at this place whose ids the query does not give."""
+    connection.execute(
+        update(incomplete_records)
+        .where(_at(place), is_open(), _columns.source_id.not_in(still_bad))
+        .values(_closing(now, run.run_id, run.options.actor, "succeeded", "resolved"))
+    )
+
+
+def _closing(now: datetime, run_id: str, by: str, resolution: str, status: str) -> dict[str, Any]:
+    return {
+        "status": status, "closed_at": now, "closed_run_id": run_id, "closed_by": by, "resolution": resolution,
+        "next_attempt_at": None, "claimed_by": "",
+    }  # fmt: skip
+
+
+def _at(place: Place) -> ColumnElement[bool]:
+    return and_(
+        _columns.migration == place.migration,
+        _columns.resource_type == str(place.resource_type),
+        _columns.phase == str(place.phase),
+        _columns.store_gid == place.store_gid,
+    )
+
+
+class IncompleteRecords:
+    """The records that did not end well: listed, counted, claimed for a retry, discarded."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def open(
+        self, migration: str, resource_type: ResourceType | None = None, *, error_group: str = "",
+        source_ids: Sequence[str] = (),
+    ) -> list[JsonObject]:  # fmt: skip
+        """Open ones, oldest first, with the options, actor and reason of the run that failed last."""
+        condition = self._open(migration, resource_type, error_group, source_ids)
+        with self._database.read() as connection:
+            return listed(connection, condition)
+
+    def counts(self, migration: str) -> list[JsonObject]:
+        """`[{resource_type, phase, status, error_class, code, count, oldest}]` of open ones; `oldest` in ISO 8601."""
+        group = (_columns.resource_type, _columns.phase, _columns.status, _columns.error_class, _columns.code)
+        query = (
+            select(*group, func.count().label("count"), func.min(_columns.opened_at).label("oldest"))
+            .where(_columns.migration == migration, is_open())
+            .group_by(*group)
+            .order_by(*group)
+        )
+        with self._database.read() as connection:
+            return [row._asdict() | {"oldest": row.oldest.isoformat()} for row in connection.execute(query)]
+
+    def due(self, migration: str) -> dict[ResourceType, int]:
+        """How many records of each type the retry schedule wants tried now."""
+        query = (
+            select(_columns.resource_type, func.count())
+            .where(
+                _columns.migration == migration,
+                _columns.status == "pending_retry",
+                _columns.next_attempt_at <= self._now(),
+            )
+            .group_by(_columns.resource_type)
+        )
+        with self._database.read() as connection:
+            return {ResourceType(name): count for name, count in connection.execute(query)}
+
+    def next_due(self, migration: str) -> datetime | None:
+        """When the schedule wants something tried next; None where it wants nothing."""
+        query = select(func.min(_columns.next_attempt_at)).where(
+            _columns.migration == migration, _columns.status == "pending_retry"
+        )
+        with self._database.read() as connection:
+            due: datetime | None = connection.execute(query).scalar_one()
+        return due
+
+    def claim(
+        self, migration: str, run: Run, resource_type: ResourceType | None = None, *, error_group: str = "",
+        source_ids: Sequence[str] = (), due_only: bool = False,
+    ) -> int:  # fmt: skip
+        """Makes open ones `in_progress` for this run and says how many; a second claim finds none.
+
+        A claim ends with its record's next attempt, and with its run (by result, or by `unclaim`).
+        """
+        free = or_(_columns.status != "in_progress", _columns.claimed_by.not_in(_running()))
+        condition = and_(self._open(migration, resource_type, error_group, source_ids), free)
+        if due_only:
+            condition = and_(condition, _columns.next_attempt_at <= self._now())
+        with self._database.write() as connection:
+            return connection.execute(
+                update(incomplete_records).where(condition).values(status="in_progress", claimed_by=run.run_id)
+            ).rowcount
+
+    def unclaim(self, run: Run) -> int:
+        """Gives back what this run claimed and did not reach."""
+        waiting = case((_columns.next_attempt_at.is_not(None), "pending_retry"), else_="unresolved")
+        with self._database.write() as connection:
+            return connection.execute(
+                update(incomplete_records)
+                .where(
+                    _columns.migration == run.migration,
+                    _columns.status == "in_progress",
+                    _columns.claimed_by == run.run_id,
+                )
+                .values(status=waiting, claimed_by="")
+            ).rowcount
+
+    def discard(
+        self, migration: str, resource_type: ResourceType | None = None, *, by: str, reason: str,
+        error_group: str = "", source_ids: Sequence[str] = (), all_but: Sequence[str] = (),
+    ) -> int:  # fmt: skip
+        """Gives the open ones up, for the reason given; those in progress are left. Returns how many."""
+        condition = and_(
+            self._open(migration, resource_type, error_group, source_ids), _columns.status != "in_progress"
+        )
+        if all_but:
+            condition = and_(condition, ~among(_columns.source_id, all_but))
+        with self._database.write() as connection:
+            return connection.execute(
+                update(incomplete_records).where(condition).values(_closing(self._now(), "", by, reason, "discarded"))
+            ).rowcount
+
+    @staticmethod
+    def _open(
+        migration: str, resource_type: ResourceType | None, error_group: str, source_ids: Sequence[str]
+    ) -> ColumnElement[bool]:
+        conditions = [_columns.migration == migration, is_open()]
+        if resource_type is not None:
+            conditions.append(_columns.resource_type == str(resource_type))
+        if error_group:
+            conditions.append(in_group(error_group))
+        if source_ids:
+            conditions.append(among(_columns.source_id, source_ids))
+        return and_(*conditions)
+
+
+def _running() -> Select[tuple[str]]:
+    return select(runs.c.run_id).where(runs.c.ended_at.is_(None))
+
+
+def listed(connection: Connection, condition: ColumnElement[bool]) -> list[JsonObject]:
+    """Incomplete records as JSON, oldest first."""
+    query = (
+        select(incomplete_records, runs.c.options)
+        .join(runs, runs.c.run_id == _columns.run_id, isouter=True)
+        .where(condition)
+        .order_by(_columns.opened_at, _columns.resource_type, _columns.source_id, _columns.phase)
+    )
+    return [_as_json(row._asdict()) for row in connection.execute(query)]
+
+
+def _as_json(row: dict[str, Any]) -> JsonObject:
+    moments = ("next_attempt_at", "opened_at", "failed_at", "closed_at")
+    shown = {name: value for name, value in row.items() if name not in (*moments, "run_seq", "waits_for")}
+    shown |= {name: row[name].isoformat() if row[name] else None for name in moments}
+    names = ("resource_type", "source_id", "part", "part_id")
+    shown["waits_for"] = [dict(zip(names, key, strict=True)) for key in row["waits_for"]]
+    return shown

@@ -1,0 +1,215 @@
+"""Runs and their items: what was asked, how it ended, what it counted.
+
+How failures are grouped is in `error_groups.py`; what Dagster knows of a run is Dagster's own.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, or_, select, update
+
+from graftport_dagster.errors import ConfigurationError, ErrorClass
+from graftport_dagster.records import ErrorGroup, JsonObject, Phase, ResourceType, Result, Run, RunItem, RunOptions
+from graftport_dagster.store import error_groups, payloads
+from graftport_dagster.store.database import Database, put
+from graftport_dagster.store.tables import (
+    attempts,
+    extract_errors,
+    record_warnings,
+    run_items,
+    runs,
+    source_history,
+    source_records,
+    staged_records,
+)
+
+_SHORTEST_PREFIX = 6
+# Within the class the name `list` is its method.
+_Runs = list[Run]
+_Items = list[RunItem]
+_OF_DRY_RUNS = (source_records, source_history, extract_errors, staged_records, attempts, record_warnings)
+
+
+class Runs:
+    """Runs and run items. A run is final once ended."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def start(self, run: Run) -> Run:
+        """Stores it as running; returns it with its `seq` (increasing) and started_at. Idempotent by run_id."""
+        with self._database.write() as connection:
+            known = _one(connection, run.run_id)
+            if known is None:
+                put(connection, runs, [_row(run, run.started_at or self._now())], key=("run_id",), update=())
+                known = _one(connection, run.run_id)
+        return known or run
+
+    def find(self, run_id: str) -> Run | None:
+        """By full id or unique prefix of ≥ 6. Raises ConfigurationError naming the runs where several begin so."""
+        with self._database.read() as connection:
+            exact = _one(connection, run_id)
+            if exact is not None or len(run_id) < _SHORTEST_PREFIX:
+                return exact
+            begins = runs.c.run_id.startswith(run_id, autoescape=True)
+            found = connection.execute(select(runs).where(begins).order_by(runs.c.seq).limit(5)).all()
+        if len(found) > 1:
+            raise ConfigurationError(
+                f"More than one run begins with {run_id}.", code="AMBIGUOUS_RUN",
+                hint=f"Give more of it: {', '.join(row.run_id for row in found)}.",
+            )  # fmt: skip
+        return _run(found[0]) if found else None
+
+    def list(
+        self, migration: str | None = None, *, failed: bool = False, since: datetime | None = None,
+        until: datetime | None = None, limit: int | None = None,
+    ) -> _Runs:  # fmt: skip
+        """Oldest first by started_at; with `limit` the newest so many. `failed`: where at least one item failed."""
+        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.seq.desc()).limit(limit)
+        if migration is not None:
+            query = query.where(runs.c.migration == migration)
+        if failed:
+            fell = select(run_items.c.run_id).where(run_items.c.result == str(Result.FAILED))
+            query = query.where(or_(runs.c.result == str(Result.FAILED), runs.c.run_id.in_(fell)))
+        if since is not None:
+            query = query.where(runs.c.started_at >= since)
+        if until is not None:
+            query = query.where(runs.c.started_at <= until)
+        with self._database.read() as connection:
+            return [_run(row) for row in reversed(connection.execute(query).all())]
+
+    def start_item(self, item: RunItem) -> None:
+        """Writes it, over an earlier one of the same run, type and phase; that one's start is kept."""
+        row = _item_row(item, item.started_at or self._now(), item.ended_at)
+        with self._database.write() as connection:
+            put(connection, run_items, [row], update=[name for name in row if name != "started_at"])
+
+    def finish_item(self, item: RunItem) -> None:
+        """Writes all of it, with now as its end where it has none."""
+        now = self._now()
+        row = _item_row(item, item.started_at or now, item.ended_at or now)
+        kept = () if item.started_at else ("started_at",)
+        with self._database.write() as connection:
+            put(connection, run_items, [row], update=[name for name in row if name not in kept])
+
+    def items(self, run_id: str) -> _Items:
+        """In the order in which types are loaded, and phases within a type."""
+        with self._database.read() as connection:
+            found = [_item(row) for row in connection.execute(select(run_items).where(run_items.c.run_id == run_id))]
+        types, phases = list(ResourceType), list(Phase)
+        return sorted(found, key=lambda item: (types.index(item.resource_type), phases.index(item.phase)))
+
+    def finish(self, run_id: str, result: Result, first_error: str = "") -> Run:
+        """Ends it. A run that has ended stays as it was. Raises ConfigurationError where there is no such run."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.run_id == run_id, runs.c.ended_at.is_(None))
+                .values(result=str(result), first_error=first_error, ended_at=self._now())
+            )
+            run = _one(connection, run_id)
+        if run is None:
+            raise ConfigurationError(f"There is no run {run_id}.", code="NO_RUN")
+        return run
+
+    def error_groups(self, run_id: str, resource_type: ResourceType, phase: Phase) -> tuple[ErrorGroup, ...]:
+        """Failures of this item by (class, code, path), most frequent first, with three sample ids each.
+
+        A record counts by its last attempt in the item; message and hint are the newest. For
+        extract: the extract errors that the run met.
+        """
+        with self._database.read() as connection:
+            return error_groups.failures(connection, run_id, resource_type, phase)
+
+    def warnings(self, run_id: str, resource_type: ResourceType, phase: Phase) -> tuple[ErrorGroup, ...]:
+        """Warnings of this item by code, most frequent first."""
+        with self._database.read() as connection:
+            return error_groups.warnings(connection, run_id, resource_type, phase)
+
+    def skip_reasons(self, run_id: str, resource_type: ResourceType, phase: Phase) -> dict[str, int]:
+        """Reason → count of excluded, skipped and held records, most frequent first."""
+        with self._database.read() as connection:
+            return error_groups.skip_reasons(connection, run_id, resource_type, phase)
+
+    def drop_dry_run(self, run_id: str) -> None:
+        """Removes the dry run's rows, payloads, attempts and warnings; its run, items and counts stay."""
+        if not run_id:
+            return
+        with self._database.write() as connection:
+            for table in _OF_DRY_RUNS:
+                mine = table.c.dry_run_id == run_id
+                if "migration" in table.primary_key.columns:
+                    # The key begins with the migration; without it the whole table would be read.
+                    mine = and_(mine, table.c.migration.in_(select(runs.c.migration).where(runs.c.run_id == run_id)))
+                connection.execute(delete(table).where(mine))
+            payloads.drop(connection, run_id)
+
+
+def _one(connection: Connection, run_id: str) -> Run | None:
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+    return None if row is None else _run(row)
+
+
+def _row(run: Run, started_at: datetime) -> JsonObject:
+    return {
+        "run_id": run.run_id, "migration": run.migration, "store_gid": run.store_gid, "result": str(Result.RUNNING),
+        "retry_of": run.retry_of, "replay_of": run.replay_of, "host": run.host, "pid": run.pid,
+        "first_error": run.first_error, "options": run.options.as_dict(), "started_at": started_at, "ended_at": None,
+    }  # fmt: skip
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        run_id=row.run_id, migration=row.migration, options=_options(row.options), store_gid=row.store_gid,
+        seq=row.seq, result=Result(row.result), first_error=row.first_error, retry_of=row.retry_of,
+        replay_of=row.replay_of, host=row.host, pid=row.pid, started_at=row.started_at, ended_at=row.ended_at,
+    )  # fmt: skip
+
+
+def _options(stored: Mapping[str, Any]) -> RunOptions:
+    """As they were asked; names that this version does not know are left out."""
+    known = {name: value for name, value in stored.items() if name in RunOptions.__dataclass_fields__}
+    if "phases" in known:
+        known["phases"] = tuple(Phase(name) for name in known["phases"])
+    if "resource_types" in known:
+        known["resource_types"] = tuple(ResourceType(name) for name in known["resource_types"])
+    if "source_ids" in known:
+        known["source_ids"] = tuple(known["source_ids"])
+    if "field_filter" in known:
+        known["field_filter"] = {name: tuple(groups) for name, groups in known["field_filter"].items()}
+    return RunOptions(**known)
+
+
+def _item_row(item: RunItem, started_at: datetime, ended_at: datetime | None) -> JsonObject:
+    return {
+        "run_id": item.run_id, "resource_type": str(item.resource_type), "phase": str(item.phase),
+        "result": str(item.result), "mapping_version": item.mapping_version,
+        "error_class": str(item.error_class) if item.error_class else "", "child_run_id": item.child_run_id,
+        "first_error": item.first_error, "first_skip_reason": item.first_skip_reason, "counts": dict(item.counts),
+        "error_groups": [group.as_dict() for group in item.error_groups],
+        "warnings": [group.as_dict() for group in item.warnings], "skip_reasons": dict(item.skip_reasons),
+        "notes": list(item.notes), "api_cost": item.api_cost, "api_calls": item.api_calls,
+        "started_at": started_at, "ended_at": ended_at,
+    }  # fmt: skip
+
+
+def _item(row: Row[Any]) -> RunItem:
+    return RunItem(
+        run_id=row.run_id, resource_type=ResourceType(row.resource_type), phase=Phase(row.phase),
+        result=Result(row.result), counts=row.counts, mapping_version=row.mapping_version,
+        first_error=row.first_error, first_skip_reason=row.first_skip_reason,
+        error_groups=tuple(_group(group) for group in row.error_groups),
+        warnings=tuple(_group(group) for group in row.warnings), skip_reasons=row.skip_reasons,
+        api_cost=row.api_cost, api_calls=row.api_calls, notes=tuple(row.notes),
+        error_class=ErrorClass(row.error_class) if row.error_class else None, child_run_id=row.child_run_id,
+        started_at=row.started_at, ended_at=row.ended_at,
+    )  # fmt: skip
+
+
+def _group(stored: Mapping[str, Any]) -> ErrorGroup:
+    moments = {
+        name: datetime.fromisoformat(stored[name]) if stored[name] else None for name in ("first_seen", "last_seen")
+    }
+    return ErrorGroup(**{**stored, **moments, "sample_ids": tuple(stored["sample_ids"])})

@@ -1,0 +1,94 @@
+"""Whose rows, and which of them: the one SQL fragment by which every phase narrows itself.
+
+What is done with the selected rows is in `staged_records.py` and `landing.py`.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
+
+from graftport_dagster.records import ResourceType
+from graftport_dagster.store.columns import among
+from graftport_dagster.store.tables import incomplete_records
+
+OPEN_STATUSES = ("unresolved", "pending_retry", "in_progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Whose rows: a migration's real ones (`dry_run_id` ""), or those of one dry run."""
+
+    migration: str
+    dry_run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Narrows a phase to some records: by id, by open incomplete records (`error_group`), by number.
+
+    `error_group` is `code` (or a class alone), `class:code` or `class:code:path`. With `run_id`,
+    records count whose incomplete record that run itself resolved: what its transform has mended,
+    its load must still find. `limit`: the first so many by source id, of all the type's records.
+    """
+
+    source_ids: tuple[str, ...] = ()
+    error_group: str = ""
+    limit: int | None = None
+    run_id: str = ""
+
+
+def rows_of(table: Table, dataset: Dataset, resource_type: ResourceType) -> ColumnElement[bool]:
+    """The dataset's rows of one type."""
+    return and_(
+        table.c.migration == dataset.migration,
+        table.c.dry_run_id == dataset.dry_run_id,
+        table.c.resource_type == str(resource_type),
+    )
+
+
+def selected(
+    table: Table, dataset: Dataset, resource_type: ResourceType, selection: Selection, *within: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """The dataset's rows that pass the selection; `within` says what `limit` counts among."""
+    mine = and_(rows_of(table, dataset, resource_type), *within)
+    conditions = [mine]
+    if selection.source_ids:
+        conditions.append(among(table.c.source_id, selection.source_ids))
+    if selection.error_group:
+        conditions.append(_in_error_group(table, dataset.migration, resource_type, selection))
+    if selection.limit is not None:
+        first = select(table.c.source_id).where(mine).order_by(table.c.source_id).limit(selection.limit).subquery()
+        conditions.append(table.c.source_id <= select(func.max(first.c.source_id)).scalar_subquery())
+    return and_(*conditions)
+
+
+def in_group(error_group: str) -> ColumnElement[bool]:
+    """Incomplete records whose failure is of this group."""
+    columns = incomplete_records.c
+    error_class, _, rest = error_group.partition(":")
+    code, _, path = rest.partition(":")
+    if not rest:
+        return or_(columns.code == error_group, columns.error_class == error_group)
+    conditions = [columns.error_class == error_class, columns.code == code]
+    return and_(*conditions, *([columns.path == path] if path else []))
+
+
+def is_open() -> ColumnElement[bool]:
+    """Incomplete records that still want something."""
+    return incomplete_records.c.status.in_(OPEN_STATUSES)
+
+
+def _in_error_group(
+    table: Table, migration: str, resource_type: ResourceType, selection: Selection
+) -> ColumnElement[bool]:
+    columns = incomplete_records.c
+    wanted = is_open()
+    if selection.run_id:
+        wanted = or_(wanted, columns.closed_run_id == selection.run_id)
+    members = select(columns.source_id).where(
+        columns.migration == migration,
+        columns.resource_type == str(resource_type),
+        wanted,
+        in_group(selection.error_group),
+    )
+    return table.c.source_id.in_(members)

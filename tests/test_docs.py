@@ -15,6 +15,8 @@ import pytest
 from pydantic import BaseModel
 
 from graftport_dagster.errors import ErrorClass
+from graftport_dagster.loaders.groups import field_groups
+from graftport_dagster.loaders.registry import loadable
 from graftport_dagster.mappings.functions import FUNCTIONS
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import (
@@ -190,6 +192,7 @@ def names_defined(tree: ast.Module) -> set[str]:
 def error_codes() -> set[str]:
     """Every code of ours that a report, a message or a JSON answer may carry."""
     found = set().union(*(codes_in(node) for tree in package_trees() for node in ast.walk(tree)))
+    found |= set(re.findall(r"\$warn\(\"([A-Z_]+)\"", packaged_mappings()))
     names = set().union(*(names_defined(tree) for tree in package_trees()))
     found = {code for code in found if not JSONATA.fullmatch(code)}
     return found - NO_CODES - (names - documented_codes()) - (words_of_shopify() - documented_codes())
@@ -205,7 +208,7 @@ def test_every_error_code_is_documented() -> None:
 
 
 def test_every_documented_error_code_is_in_the_package() -> None:
-    there = set().union(*(constants(tree) for tree in package_trees()))
+    there = set().union(*(constants(tree) for tree in package_trees()), error_codes())
     assert sorted(documented_codes() - there) == []
 
 
@@ -234,6 +237,30 @@ def test_every_function_of_mappings_is_documented_with_its_example() -> None:
         f"{f'`{json.dumps(function.result, ensure_ascii=False)}`' if function.result is not None else ''} |"
         for function in FUNCTIONS
     ]
+
+
+def packaged_mappings() -> str:
+    folder = ROOT / "graftport_dagster" / "mappings"
+    return "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.jsonata"))
+
+
+def test_every_setting_that_packaged_mappings_read_is_documented() -> None:
+    functions = text_of("graftport_dagster/mappings/functions.py")
+    read = {
+        *re.findall(r"\$setting\(\"(\w+)\"", packaged_mappings()),
+        *re.findall(r"settings\.get\(\"(\w+)\"", functions),
+    }
+    page = text_of("docs/mappings.md")
+    assert len(read) > 5
+    assert sorted(name for name in read if not re.search(rf"^\| `{name}` \|", page, re.MULTILINE)) == []
+
+
+def test_every_field_group_of_a_type_that_can_be_loaded_is_documented() -> None:
+    page = text_of("docs/runs.md")
+    for resource_type in loadable():
+        row = re.search(rf"^\| {resource_type} \| (.*) \|$", page, re.MULTILINE)
+        assert row, resource_type
+        assert set(SPAN.findall(row[1])) == field_groups(resource_type).names
 
 
 def test_every_resource_type_is_named_in_the_readme() -> None:

@@ -8,7 +8,8 @@ Why recovery works as it does: after a damaged row, reading starts again at its 
 physical line. A line is taken as a row only when it parses by the letter of RFC 4180 with
 exactly the header's columns and an id. In a table of six columns or more that cannot happen
 to a line of prose; in a narrower one it can, so there a recovered line without a quote waits
-until two more fit as well (or a quoted one does), and is otherwise part of the damage.
+until two more fit as well (or a quoted one does, or one whose id looks like those before:
+`A-9` for `MH-01`), and is otherwise part of the damage.
 Until then a line belongs to the damaged row, unless it begins like a row of its own.
 """
 
@@ -26,6 +27,7 @@ from graftport_dagster.sources.rows import BadRow, Row
 
 _WIDE = 6
 _SURE = 3
+_SHAPES = 64
 _SEPARATORS = (",", ";", "\t", "|")
 _QUOTING_HINT = 'Write a quote inside a quoted cell twice ("") and close every quote, then export again.'
 
@@ -54,8 +56,8 @@ class CsvRows:
     """Iterates once over the rows of one CSV stream; `columns` is known after construction.
 
     Raises ConfigurationError for a header that cannot be used, no rows at all (NO_ROWS), or an end of
-    file inside a quoted cell (FILE_TRUNCATED). `ended_well` is False when the last row was damaged, so
-    that rows may be missing behind it.
+    file inside a quoted cell (FILE_TRUNCATED). `is_sound` turns False at the first row whose structure is
+    damaged: its id may be misread, and at the end of the file rows may be missing behind it.
     """
 
     def __init__(self, stream: IO[bytes], path: Path, *, separator: str, limit: int) -> None:
@@ -65,12 +67,13 @@ class CsvRows:
         self._limit = limit
         self._lines = Lines(stream, limit)
         self._feed = _Feed(self._lines, limit)
-        self.ended_well = True
+        self.is_sound = True
         header = self._parse_header(separator)
         self.columns = _checked_columns(path, [name.strip() for name in header])
         self.id_column = self.columns[0]
+        self._is_narrow = len(self.columns) < _WIDE
         self._spaced_ids = False
-        self._last_line = b"\n"
+        self._shapes: set[str] = set()
 
     def _parse_header(self, separator: str) -> list[str]:
         first = b""
@@ -142,6 +145,8 @@ class CsvRows:
     def _row(self, piece: _Piece) -> Row | BadRow | None:
         values = dict(zip(self.columns, piece.cells, strict=True))
         row_id = values[self.id_column].strip()
+        if '"' in row_id and not self._id_in(piece.raw.decode("utf-8", "surrogateescape")):
+            return self._bad(piece, "BROKEN_QUOTING", f"A quote is missing around {self.id_column}.", _QUOTING_HINT, "")
         if b"\0" in piece.raw:
             return self._bad(piece, "NUL_BYTE", "The row has NUL bytes in it.", "Export it again.", row_id, values)
         if not piece.raw.isascii() and not _is_utf8(piece.raw):
@@ -154,6 +159,8 @@ class CsvRows:
             return None
         if " " in row_id:
             self._spaced_ids = True
+        if self._is_narrow and len(self._shapes) < _SHAPES:
+            self._shapes.add(_shape_of(row_id))
         return Row(piece.line, values, piece.raw)
 
     def _bad(
@@ -165,7 +172,7 @@ class CsvRows:
 
     def _has_swallowed(self, piece: _Piece) -> bool:
         """Whether a cell of several lines holds a whole row: then a quote is missing, and the row is not one."""
-        if len(self.columns) < _WIDE:
+        if self._is_narrow:
             return False
         separators = len(self.columns) - 1
         lines = piece.raw[piece.first :].splitlines()
@@ -189,6 +196,7 @@ class CsvRows:
         return self._spaced_ids or " " not in value
 
     def _recover(self, piece: _Piece) -> Iterator[Row | BadRow]:
+        self.is_sound = False
         ran_to_the_end = piece.error == "end"
         damaged = self._damaged(piece, in_doubt=False)
         held: list[Row | BadRow] = []
@@ -201,7 +209,7 @@ class CsvRows:
             if row is not None:
                 held.append(row)
                 texts.append(piece_.raw)
-                if len(self.columns) >= _WIDE or b'"' in piece_.raw or len(held) == _SURE:
+                if self._is_surely_row(piece_) or len(held) == _SURE:
                     yield damaged
                     yield from held
                     return
@@ -219,7 +227,6 @@ class CsvRows:
                 self._path, f"The file ends inside a quoted cell (line {damaged.line}): it is cut off.",
                 "FILE_TRUNCATED", "Fetch or export it again, whole.",
             )  # fmt: skip
-        self.ended_well = bool(held)
         yield damaged
         yield from held
 
@@ -227,6 +234,13 @@ class CsvRows:
         if piece.error or len(piece.cells) != len(self.columns) or not self._is_plausible(piece.raw):
             return None
         return None if piece.many_lines and self._has_swallowed(piece) else self._row(piece)
+
+    def _is_surely_row(self, piece: _Piece) -> bool:
+        """Whether a line that parses as a row can be no prose: many columns, a quoted cell, or an id of a known shape."""
+        if not self._is_narrow or b'"' in piece.raw:
+            return True
+        shape = _shape_of(piece.cells[self._id_at].strip())
+        return shape in self._shapes and "9" in shape and len(shape) > 1
 
     def _damaged(self, piece: _Piece, *, in_doubt: bool) -> BadRow:
         """The bad row of a damaged piece: its first line; the lines behind it are given back to be read again."""
@@ -236,7 +250,7 @@ class CsvRows:
         row_id = self._id_in(first.decode("utf-8", "surrogateescape"))
         count = len(piece.cells)
         counted = not piece.error and not piece.many_lines
-        if not self._seems_id(row_id) or (counted and self._id_at) or (in_doubt and len(self.columns) < _WIDE):
+        if not self._seems_id(row_id) or (counted and self._id_at) or (in_doubt and self._is_narrow):
             row_id = ""
         code, reason, hint = "BROKEN_QUOTING", "A quote is missing or stands where none may be.", _QUOTING_HINT
         if piece.error == "overlong":
@@ -314,6 +328,11 @@ def _is_clean(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _shape_of(row_id: str) -> str:
+    """`MH01-XS` as `A9-A`."""
+    return re.sub(r"[^\W\d_]+", "A", re.sub(r"\d+", "9", row_id))
 
 
 def _separator_of(header: str) -> str:

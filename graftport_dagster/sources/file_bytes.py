@@ -204,7 +204,11 @@ class Lines:
 
     def next(self) -> bytes:
         """The next line with its end; b"" when there is none."""
-        line = self._again.readline(self._limit) or self._stream.readline(self._limit)
+        line = self._again.readline(self._limit)
+        if not line:
+            if self._again.tell():
+                self._again = io.BytesIO()
+            line = self._stream.readline(self._limit)
         if line:
             self.number += 1
             self.overlong = len(line) == self._limit and line[-1:] != b"\n"

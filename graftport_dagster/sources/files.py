@@ -87,7 +87,7 @@ class FileSource:
             )  # fmt: skip
 
     def conclusive(self, resource_type: ResourceType) -> bool:
-        """After `read`: False where a damaged end or an unreadable row hides which records there are."""
+        """After `read`: False where a damaged row may hide which records there are."""
         return resource_type not in self._inconclusive
 
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
@@ -177,7 +177,7 @@ class FileSource:
         for (path, spec), id_column in zip(files, id_columns, strict=True):
             with open_rows(path, spec, self._limit, id_column) as opened:
                 yield from _plain_records(opened, id_column, self._name(path))
-            if not opened.ended_well:
+            if not opened.is_sound:
                 self._inconclusive.add(resource_type)
 
     # --- Magento's export ---------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class FileSource:
             index.begin_file(opened.columns)
             for row in opened.rows:
                 index.add(row, f"{name}:{row.line}")
-            index.end_file(whole=opened.ended_well)
+            index.end_file(sound=opened.is_sound)
 
 
 def _plain_records(opened: OpenRows, id_column: str, name: str) -> Iterator[SourceRecord | InvalidRow]:

@@ -37,6 +37,7 @@ REQUIRED_COLUMNS = ("sku", "product_type")
 TYPES = (ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS)
 _HIDDEN = "Not Visible Individually"
 _VARIANT_TYPES = frozenset({"simple", "virtual", "downloadable"})
+_VARIANT_HINT = "Only simple, virtual and downloadable products can be variants."
 _LISTS_OF_LISTS = frozenset({"configurable_variations", "bundle_values", "custom_options"})
 _PARSED = IMAGE_COLUMNS | {
     "store_view_code", "categories", "additional_attributes", "configurable_variations",
@@ -107,11 +108,11 @@ class MagentoExport:
         """Why a hidden simple product may be a variant of an unreadable row, and so is no product of its own."""
         if not self._index.parents_unknown or row.lead != row.sku or row.type not in _VARIANT_TYPES:
             return None
-        if row.cells.get("visibility") != _HIDDEN:
+        if row.cells.get("visibility") != _HIDDEN or self._index.is_part(row.sku):
             return None
         return (
-            "OWNER_UNKNOWN", f"{row.sku} is not visible by itself, and its product may be an unreadable row.",
-            "Correct the unreadable row; this one is then read with it.",
+            "OWNER_UNKNOWN", f"{row.sku} is not visible by itself, and its product may be one of the bad rows.",
+            "Correct the other bad rows; this one is then read with its product.",
         )  # fmt: skip
 
     def _absent_variant(
@@ -128,7 +129,7 @@ class MagentoExport:
             return "MISSING_VARIANT_ROW", reason, "Export it too, or correct its row."
         if row.lead == row.sku:
             reason = f"{lead} has the variant {sku}{more}, which is a {row.type} product."
-            return "VARIANT_TYPE", reason, "Only simple, virtual and downloadable products can be variants."
+            return "VARIANT_TYPE", reason, _VARIANT_HINT
         reason = f"{lead} has the variant {sku}{more}, which belongs to {row.lead} already ({row.origin})."
         return "SHARED_VARIANT", reason, "Let one product alone have it; in Shopify a variant has one product."
 
@@ -214,14 +215,17 @@ def _by_sku(rows: list[IndexedRow]) -> dict[str, _Product]:
                 row.fault = row.fault or ("NO_DEFAULT_ROW", f"{row.sku} has no row of its own, only this one.", hint)
             else:
                 (known.views if row.kind == "view" else known.more).append(row)
-    _check_attribute_sets(products.get(rows[0].lead), products)
+    _check_variants(products.get(rows[0].lead), products)
     return products
 
 
-def _check_attribute_sets(lead: _Product | None, products: dict[str, _Product]) -> None:
-    """A variant has its product's attribute set: the attributes that tell variants apart come from there."""
+def _check_variants(lead: _Product | None, products: dict[str, _Product]) -> None:
+    """A variant is a simple product with its parent's attribute set, where the attributes of its options are."""
     expected = lead.base.cells.get("attribute_set_code") if lead else None
     for product in products.values():
+        if product is not lead and product.base.type not in _VARIANT_TYPES:
+            what = f"is of type {product.base.type[:60]!r}"
+            product.base.fault = product.base.fault or ("VARIANT_TYPE", f"The variant {what}.", _VARIANT_HINT)
         name = product.base.cells.get("attribute_set_code")
         if expected and name and name != expected:
             product.base.fault = product.base.fault or (

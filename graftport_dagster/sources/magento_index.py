@@ -20,6 +20,7 @@ import orjson
 from graftport_dagster.errors import OutOfSpaceError
 from graftport_dagster.sources.magento_values import (
     CellError,
+    associated,
     attributes,
     category_paths,
     check_numbers,
@@ -35,6 +36,7 @@ CREATE TABLE rows (
     body BLOB, fault BLOB, raw TEXT, lead TEXT, record INTEGER
 );
 CREATE TABLE claims (child TEXT, parent TEXT, seq INTEGER, PRIMARY KEY (child, parent)) WITHOUT ROWID;
+CREATE TABLE parts (sku TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE owners (child TEXT PRIMARY KEY, parent TEXT) WITHOUT ROWID;
 CREATE TABLE categories (path TEXT PRIMARY KEY, seq INTEGER, origin TEXT);
 CREATE TABLE addresses (path TEXT PRIMARY KEY, sku TEXT, origin TEXT) WITHOUT ROWID;
@@ -44,18 +46,20 @@ CREATE INDEX rows_by_sku ON rows (sku);
 INSERT OR IGNORE INTO owners
     SELECT child, parent FROM claims
     WHERE child <> parent
-      AND NOT EXISTS (SELECT 1 FROM rows WHERE sku = child AND kind = 'base' AND type NOT IN ('simple', 'virtual',
-                      'downloadable', ''))
+      AND NOT EXISTS (SELECT 1 FROM rows WHERE sku = child AND kind = 'base'
+                      AND type IN ('configurable', 'bundle', 'grouped', 'giftcard'))
     ORDER BY seq;
 UPDATE rows SET lead = COALESCE((SELECT parent FROM owners WHERE child = sku), sku);
 CREATE INDEX rows_by_lead ON rows (lead, sku, seq);
 UPDATE rows SET record = (SELECT MIN(own.seq) FROM rows own WHERE own.sku = rows.lead);
 CREATE INDEX rows_by_record ON rows (record, seq);
 """
+_LOST_VARIANT = "SELECT 1 FROM claims WHERE NOT EXISTS (SELECT 1 FROM rows WHERE sku = child) LIMIT 1"
 _ROW = "seq, origin, sku, lead, view, kind, type, body, fault, raw"
 _BATCH = 500
 _NAMED_SKU = re.compile(r"\bsku=([^,|\"\r\n]+)")
 _OTHER_TYPE = re.compile(r"[,;|\t]\"?(?:simple|virtual|downloadable|bundle|grouped|giftcard)\"?[,;|\t]")
+_PLAIN_TYPES = frozenset({"simple", "virtual", "downloadable", "bundle", "grouped", "giftcard"})
 _UNREADABLE = "\0"
 
 
@@ -123,9 +127,10 @@ class MagentoIndex:
         self._last_sku = ""
         self._rows: list[tuple[object, ...]] = []
         self._claims: list[tuple[str, str, int]] = []
+        self._parts: list[tuple[str]] = []
         self._paths: dict[str, tuple[int, str]] = {}
-        self.unreadable = False  # some row says neither its SKU nor its cells
-        self.parents_unknown = False  # some unreadable row may have been a configurable product
+        self.unreadable = False  # some row may hide its SKU
+        self.parents_unknown = False  # some configurable product's variants cannot be told for sure
 
     # --- filling ------------------------------------------------------------------------------------
 
@@ -134,15 +139,18 @@ class MagentoIndex:
         self._last_sku = ""
         self._rules.columns = set(columns)
 
-    def end_file(self, *, whole: bool) -> None:
-        """`whole`: False where the file's last row was damaged, so that rows may be missing."""
-        if not whole:
-            self.unreadable = self.parents_unknown = True
+    def end_file(self, *, sound: bool) -> None:
+        """`sound`: False where a row's structure was damaged, so that its SKU may be misread."""
+        self.unreadable = self.unreadable or not sound
 
     def add(self, row: Row | BadRow, origin: str) -> None:
         """Indexes one row, good or bad."""
         self._seq += 1
-        cells = {column: value for column, value in row.values.items() if value and _is_clean(value)}
+        cells = {
+            column: value if _is_clean(value) else _cleaned(value) for column, value in row.values.items() if value
+        }
+        if isinstance(row, BadRow) and cells.get("sku", "").strip() != row.row_id:
+            cells.pop("sku", None)
         if isinstance(row, BadRow) and not cells:
             self._add_unreadable(row, origin)
         else:
@@ -168,6 +176,9 @@ class MagentoIndex:
             fault = error.code, error.reason, error.hint
         if kind == "base":
             self._note_claims(cells, sku)
+            self._note_parts(cells)
+            if fault and cells.get("product_type") not in _PLAIN_TYPES:
+                self.parents_unknown = True
         if kind != "view":
             for path in category_paths(cells.get("categories", "")):
                 self._paths.setdefault(path, (self._seq, origin))
@@ -184,6 +195,11 @@ class MagentoIndex:
             children = _NAMED_SKU.findall(text)
         self._claims += [(child.strip(), sku, self._seq) for child in children]
 
+    def _note_parts(self, cells: dict[str, str]) -> None:
+        """The products that a bundle or group is made of: hidden ones among them are not lost variants."""
+        self._parts += [(sku.strip(),) for sku in _NAMED_SKU.findall(cells.get("bundle_values", ""))]
+        self._parts += [(part["sku"],) for part in associated(cells.get("associated_skus", ""))]
+
     def _add_unreadable(self, row: BadRow, origin: str) -> None:
         """Keeps what its raw text still tells: its SKU, and its variants' where it is a configurable product."""
         text = row.raw.decode("utf-8", "replace")
@@ -191,7 +207,7 @@ class MagentoIndex:
         children = _NAMED_SKU.findall(text) if "configurable" in text else []
         self._claims += [(child.strip(), sku, self._seq) for child in children]
         self.unreadable = self.unreadable or not row.row_id
-        if not children and not _OTHER_TYPE.search(text):
+        if "configurable" in text or not _OTHER_TYPE.search(text):
             self.parents_unknown = True
         self._last_sku = sku
         self._keep(origin, sku, "", "bad", {}, (row.code, row.reason, row.hint), readable(row.raw))
@@ -211,19 +227,22 @@ class MagentoIndex:
                 self._rows,
             )
             self._db.executemany("INSERT OR IGNORE INTO claims VALUES (?,?,?)", self._claims)
+            self._db.executemany("INSERT OR IGNORE INTO parts VALUES (?)", self._parts)
             self._db.executemany(
                 "INSERT OR IGNORE INTO categories VALUES (?,?,?)",
                 [(path, seq, origin) for path, (seq, origin) in self._paths.items()],
             )
         except sqlite3.OperationalError as error:
             raise _out_of_space(error) from error
-        self._rows, self._claims, self._paths = [], [], {}
+        self._rows, self._claims, self._parts, self._paths = [], [], [], {}
 
     def finish(self) -> None:
         """Gives every row to the record that owns it: a claimed simple product to the first parent that names it."""
         self._write()
         try:
             self._db.executescript(_GIVE_TO_OWNERS)
+            if self._db.execute(_LOST_VARIANT).fetchone():
+                self.parents_unknown = True
         except sqlite3.OperationalError as error:
             raise _out_of_space(error) from error
 
@@ -245,6 +264,10 @@ class MagentoIndex:
         found = self._db.execute(f"SELECT {_ROW} FROM rows WHERE sku = ? ORDER BY seq LIMIT 1", (sku,))  # noqa: S608
         row = found.fetchone()
         return _indexed(row) if row else None
+
+    def is_part(self, sku: str) -> bool:
+        """Whether a bundle or group of the export is made of it."""
+        return self._db.execute("SELECT 1 FROM parts WHERE sku = ?", (sku,)).fetchone() is not None
 
     def categories(self) -> Iterator[tuple[str, str]]:
         """(path, origin) of every distinct category path, in order of appearance."""
@@ -281,8 +304,12 @@ def _indexed(row: Sequence[object]) -> IndexedRow:
     )  # fmt: skip
 
 
-def _is_clean(value: object) -> bool:
-    return isinstance(value, str) and (value.isascii() or value.encode("utf-8", "ignore").decode() == value)
+def _is_clean(value: str) -> bool:
+    return value.isascii() or value.encode("utf-8", "ignore").decode() == value
+
+
+def _cleaned(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()
 
 
 def _out_of_space(error: sqlite3.OperationalError) -> Exception:

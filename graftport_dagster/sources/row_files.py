@@ -51,9 +51,9 @@ class OpenRows:
     csv: CsvRows | None = None
 
     @property
-    def ended_well(self) -> bool:
-        """Whether the file's last row was whole; False means that rows may be missing behind it."""
-        return self.csv is None or self.csv.ended_well
+    def is_sound(self) -> bool:
+        """After reading: False where a row's structure was damaged, so that ids may be misread or rows be missing."""
+        return self.csv is None or self.csv.is_sound
 
 
 @contextmanager

@@ -29,6 +29,7 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -8192",
+    "PRAGMA wal_autocheckpoint = 8000",
 )
 
 

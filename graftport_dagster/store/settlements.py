@@ -54,6 +54,7 @@ class OpenStep:
 class Settlement:
     """The outcome of one record in a load, committed in one transaction with everything it implies.
 
+    `outcome` None: a step of it is done, the record goes on; that is no attempt of its own.
     `clean`: all steps of this payload are done; it and `landed_groups` are written as landed, the
     open incomplete record is resolved, the record's steps are cleared. Where `clean` is not given,
     only the groups named landed, and the payload counts as landed once all groups are those staged.
@@ -65,7 +66,7 @@ class Settlement:
     """
 
     source_id: str
-    outcome: Outcome
+    outcome: Outcome | None
     payload_hash: str = ""
     clean: bool = False
     landed_groups: Mapping[str, str] = field(default_factory=dict)
@@ -138,6 +139,7 @@ def record_attempts(
             warnings=one.warnings,
         )
         for one in settled
+        if one.outcome is not None
     ]  # fmt: skip
     scene = attempts.Scene(run, lease.migration, lease.resource_type, Phase.LOAD, lease.store_gid, dry_run_id)
     attempts.append(connection, scene, tried, now)
@@ -256,23 +258,23 @@ def _settle_incomplete(
     connection: Connection, lease: Lease, run: Run, settled: Sequence[Settlement], now: datetime
 ) -> None:
     place = incomplete.Place(lease.migration, lease.resource_type, Phase.LOAD, lease.store_gid)
-    bad = [one for one in settled if one.outcome in _SET_ASIDE]
-    origins = _origins(connection, lease, [one.source_id for one in bad])
+    bad = [(one, one.outcome) for one in settled if one.outcome is not None and one.outcome in _SET_ASIDE]
+    origins = _origins(connection, lease, [one.source_id for one, _ in bad])
     failures = []
-    for one in bad:
+    for one, outcome in bad:
         source_hash, settings_hash, mapping_version = origins.get(one.source_id, ("", "", ""))
         failures.append(
             incomplete.Failure(
-                one.source_id, one.outcome, one.error, source_hash, one.payload_hash, settings_hash,
+                one.source_id, outcome, one.error, source_hash, one.payload_hash, settings_hash,
                 one.mapping_version or mapping_version, one.waits_for, one.reason,
             )
         )  # fmt: skip
     incomplete.set_aside(connection, place, run, failures, now)
     landed = [one.source_id for one in settled if one.outcome not in _SET_ASIDE and one.clean]
     incomplete.resolve(connection, place, run, landed, now)
-    for outcome in (Outcome.SUPERSEDED, Outcome.ARCHIVED, Outcome.DELETED):
-        ids = [one.source_id for one in settled if one.outcome is outcome and not one.clean]
-        incomplete.resolve(connection, place, run, ids, now, resolution=str(outcome))
+    for over in (Outcome.SUPERSEDED, Outcome.ARCHIVED, Outcome.DELETED):
+        ids = [one.source_id for one in settled if one.outcome is over and not one.clean]
+        incomplete.resolve(connection, place, run, ids, now, resolution=str(over))
     for one in settled:
         if one.outcome is Outcome.DISCARDED:
             incomplete.resolve(

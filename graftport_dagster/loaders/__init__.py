@@ -1,0 +1,1 @@
+"""How staged records become Shopify objects: one algorithm, and what is particular to each resource type."""

@@ -1,0 +1,69 @@
+"""Collections: one create or update; who is in them is said by the products, unless a mapping says it here.
+
+Facts (API 2026-10): `collectionCreate(collection:)` has no upsert, but takes the `id` metafield inside the
+create, and `collectionByIdentifier` finds by it at once; userErrors are plain (no code).
+"""
+
+from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
+from graftport_dagster.loaders.products import custom_id, id_metafield
+from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.shopify.documents import document
+from graftport_dagster.shopify.refusals import UserError
+
+
+class CollectionLoader:
+    """Loads collections."""
+
+    resource_type = ResourceType.COLLECTIONS
+    repeats_creation = False
+    has_identifier = True
+    publishes = True
+
+    def call(self, plan: Plan) -> Call:
+        """`collectionUpdate` when the GID is known, else `collectionCreate` with our id in it."""
+        payload = dict(plan.envelope["input"])
+        if plan.gid:
+            payload.pop("sources", None)
+            return Call(document("collection_update"), {"collection": {"id": plan.gid, **payload}})
+        payload["metafields"] = [*payload.get("metafields", ()), id_metafield(plan.identity)]
+        return Call(document("collection_create"), {"collection": payload})
+
+    def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:  # noqa: ARG002 - the protocol's
+        """The collection with its handle."""
+        collection = answer["collection"]
+        return Landed(collection["id"], collection["handle"], snapshot={"updatedAt": collection["updatedAt"]})
+
+    def look_up(self, plan: Plan, caller: Caller) -> Found | None:
+        """The collection that carries our id."""
+        return self._by(custom_id(plan.identity), caller)
+
+    def _by(self, identifier: JsonObject, caller: Caller) -> Found | None:
+        answer = caller.call(document("collection_by_identifier"), {"identifier": identifier}, repeatable=True)
+        if not answer.data:
+            return None
+        return Found(answer.data["id"], answer.data["handle"], (answer.data.get("metafield") or {}).get("value", ""))
+
+    def occupant(self, plan: Plan, error: UserError, caller: Caller) -> Found | None:
+        """The collection that has our id, or the handle that was refused as taken."""
+        if "metafields" in error.field:
+            return self.look_up(plan, caller)
+        handle = plan.envelope["input"].get("handle")
+        taken = "handle" in error.field or "taken" in error.message or "in use" in error.message
+        return self._by({"handle": handle}, caller) if handle and taken else None
+
+    def is_gone(self, error: UserError) -> bool:
+        """Shopify's words for an update of a collection that was deleted."""
+        return error.message == "Collection does not exist"
+
+    def read(self, plan: Plan, caller: Caller) -> JsonObject | None:
+        """The collection's own fields; what is not read counts as the same."""
+        variables = {"identifier": {"id": plan.gid}}
+        collection = caller.call(document("collection_by_identifier"), variables, repeatable=True).data
+        if not collection:
+            return None
+        readable = ("title", "handle", "descriptionHtml", "sortOrder", "templateSuffix", "seo")
+        return {**plan.envelope["input"], **{name: collection.get(name) for name in readable}}
+
+    def nothing_to_send(self, plan: Plan) -> str:  # noqa: ARG002 - the protocol's
+        """A collection always has something to send."""
+        return ""

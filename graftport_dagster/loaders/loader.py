@@ -1,0 +1,230 @@
+"""The one algorithm by which every record lands, once.
+
+For each pending record: resolve its references, commit the intent, send, commit the answer. What
+may be sent again by itself, and how an answer that was lost is cleared up, is decided for every
+resource type alike, here and in `sending.py`; a resource type only says what its calls look like
+(`products.py`, `collections.py`, `redirects.py`). The network is used by a few threads, the record
+store by the calling thread alone. Retries within seconds are in `shopify/client.py`.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from graftport_dagster.errors import (
+    ConfigurationError,
+    ErrorClass,
+    GraftportError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, LoadContext, Loader, Plan
+from graftport_dagster.loaders.planner import Planner
+from graftport_dagster.loaders.sending import GoneError, Published, Sender, Sent, Threads
+from graftport_dagster.records import Identity, Outcome, RecordKey
+from graftport_dagster.shopify.client import Shop
+from graftport_dagster.store.record_store import Intent, Lease, LoadInput, Settlement
+
+_PUBLISH_BATCH = 50
+LEASE_SECONDS = 60.0
+
+
+@dataclass
+class Tally:
+    """What a load counted and spent. `seen`: the sum of `outcomes`. `fatal`: what stopped it, if anything did."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    calls: int = 0
+    cost: float = 0.0
+    fatal: Exception | None = None
+
+    @property
+    def seen(self) -> int:
+        """Records that have an outcome."""
+        return self.outcomes.total()
+
+
+class Loading:
+    """One load of one resource type into one store; use once."""
+
+    def __init__(self, loader: Loader, context: LoadContext, shop: Shop, lease: Lease) -> None:
+        self._loader = loader
+        self._context = context
+        self._lease = lease
+        self._loads = context.store.loads
+        self._planner = Planner(loader, context)
+        self._sender = Sender(loader, context, shop)
+        self._concurrency = context.migration.destination.concurrency
+        self._threads = Threads(self._concurrency)
+        self._to_publish: list[tuple[Plan, Outcome]] = []
+        self._alike = (ErrorClass.UNEXPECTED, 0)
+        self._renewed_at = time.monotonic()
+        self.tally = Tally()
+
+    def run(self) -> Tally:
+        """Sends what is pending, until it is done, asked to stop, or stopped by an error (`tally.fatal`)."""
+        try:
+            for batch in self._loads.to_load(
+                self._context.dataset, self._context.store_gid, self._loader.resource_type, self._context.selection,
+                only_pending=self._context.run.options.only_dirty,
+            ):  # fmt: skip
+                if not self._goes_on():
+                    break
+                self._load(batch)
+            self._drain(down_to=0)
+            if self.tally.fatal is None:
+                # Also after a stop was asked for: what has landed is finished in a call or two.
+                self._publish(at_least=1)
+                self._drain(down_to=0)
+        finally:
+            self._threads.close()
+        return self.tally
+
+    def _goes_on(self) -> bool:
+        return self.tally.fatal is None and not self._context.should_stop()
+
+    def _load(self, batch: Sequence[LoadInput]) -> None:
+        plans, settlements, untried = self._planner.plan(batch)
+        self.tally.outcomes.update(untried)
+        self._settle(settlements)
+        for chunk in _chunks(plans, self._concurrency):
+            if not self._goes_on():
+                break
+            # Intents are committed only for calls about to leave: after a kill each must be cleared up.
+            self._send(chunk)
+            self._drain(down_to=self._concurrency)
+        self._context.progress(f"{self._loader.resource_type}: {self.tally.seen} settled, {self.tally.calls} calls")
+
+    def _send(self, chunk: Sequence[Plan]) -> None:
+        to_send = [plan for plan in chunk if not plan.is_set]
+        # An update cannot create a second object, so only creating calls need an intent.
+        if intents := [self._intent(plan) for plan in to_send if not plan.gid]:
+            self._loads.intend(self._lease, intents, self._context.run)
+        for plan in to_send:
+            self._threads.submit(lambda plan=plan: self._sender.send(plan))  # type: ignore[misc]
+        self._to_publish += [(plan, _outcome(plan)) for plan in chunk if plan.is_set]
+        self._publish(at_least=_PUBLISH_BATCH)
+
+    def _intent(self, plan: Plan) -> Intent:
+        return Intent(plan.record.source_id, MAIN_STEP, plan.record.payload_hash, self._loader.repeats_creation)
+
+    def _drain(self, *, down_to: int) -> None:
+        """Settles answers until at most so many calls are in flight; all that are there settle together."""
+        while self._threads.in_flight > down_to:
+            answers = self._threads.answers(seconds=1.0)
+            # Asked here too, so that calls which wait for points give up soon after a stop.
+            self._context.should_stop()
+            self._renew()
+            settlements: list[Settlement] = []
+            for answer in answers:
+                self.tally.calls += answer.calls
+                self.tally.cost += answer.cost
+                if isinstance(answer, Sent):
+                    settlements.append(self._settlement(answer))
+                else:
+                    settlements.extend(self._published(answer))
+            self._settle(settlements)
+            self._publish(at_least=_PUBLISH_BATCH)
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed_at > LEASE_SECONDS / 3:
+            self._loads.renew(self._lease, seconds=LEASE_SECONDS)
+            self._renewed_at = time.monotonic()
+
+    def _publish(self, *, at_least: int) -> None:
+        while len(self._to_publish) >= at_least:
+            batch = self._to_publish[:_PUBLISH_BATCH]
+            del self._to_publish[:_PUBLISH_BATCH]
+            self._threads.submit(lambda batch=batch: self._sender.publish(batch))  # type: ignore[misc]
+
+    def _settle(self, settlements: Sequence[Settlement]) -> None:
+        if not settlements:
+            return
+        self._loads.settle(self._lease, self._context.run, settlements)
+        for settlement in settlements:
+            if settlement.outcome is not None:
+                self.tally.outcomes[settlement.outcome] += 1
+                self._watch(settlement.error)
+
+    def _watch(self, error: Exception | None) -> None:
+        """Stops the type after `abort_after` errors of one class in a row, unless they are about the data."""
+        error_class = error.error_class if isinstance(error, GraftportError) else ErrorClass.UNEXPECTED
+        if error is None or error_class in (ErrorClass.DATA, ErrorClass.MISSING_REFERENCE):
+            self._alike = (error_class, 0)
+            return
+        self._alike = (error_class, self._alike[1] + 1 if self._alike[0] is error_class else 1)
+        if self._alike[1] >= self._context.migration.options.abort_after and self.tally.fatal is None:
+            self.tally.fatal = TransientError(
+                f"{self._alike[1]} records in a row met {error_class}. The last said: {error}",
+                code="ABORTED",
+                hint="What was not tried stays pending; run again when the cause is gone.",
+            )
+            self.tally.fatal.error_class = error_class
+
+    def _settlement(self, sent: Sent) -> Settlement:
+        plan, record = sent.plan, sent.plan.record
+        own = RecordKey(self._loader.resource_type, record.source_id)
+        settlement = Settlement(
+            source_id=record.source_id, outcome=Outcome.ERRORED, payload_hash=record.payload_hash,
+            mapping_version=record.mapping_version, calls=sent.calls, cost=sent.cost, error=sent.error,
+        )  # fmt: skip
+        if sent.landed is not None:
+            return self._landed(settlement, sent, own)
+        if isinstance(sent.error, ConfigurationError):
+            # A wrong token or version is no record's fault: the type stops, and no record is marked.
+            self.tally.fatal = self.tally.fatal or sent.error
+            return replace(settlement, outcome=None, error=None, steps_released=(MAIN_STEP,))
+        if isinstance(sent.error, UnknownOutcomeError):
+            return replace(settlement, outcome=Outcome.UNKNOWN, steps_unknown=(MAIN_STEP,))
+        removed = (own, *plan.parts) if isinstance(sent.error, GoneError) else ()
+        return replace(settlement, steps_released=(MAIN_STEP,), removed_identities=removed)
+
+    def _landed(self, settlement: Settlement, sent: Sent, own: RecordKey) -> Settlement:
+        plan, landed = sent.plan, sent.landed
+        assert landed is not None  # noqa: S101 - the caller's condition, for the type checker
+        outcome = Outcome.ADOPTED if sent.is_adopted else _outcome(plan)
+        settlement = replace(
+            settlement,
+            identities=(Identity(own, landed.gid, landed.handle), *landed.parts),
+            removed_identities=landed.gone,
+            snapshot=landed.snapshot,
+            steps_done={MAIN_STEP: landed.gid},
+        )
+        if plan.publications:
+            self._to_publish.append((replace(plan, gid=landed.gid), outcome))
+            return replace(settlement, outcome=None)
+        return _finished(replace(settlement, outcome=outcome), plan)
+
+    def _published(self, published: Published) -> Iterator[Settlement]:
+        for plan, outcome in published.plans:
+            record = plan.record
+            settlement = Settlement(
+                source_id=record.source_id, outcome=outcome, payload_hash=record.payload_hash,
+                mapping_version=record.mapping_version,
+            )  # fmt: skip
+            error: Exception | None = published.failure or published.refused.get(plan.gid)
+            if error is None:
+                yield _finished(replace(settlement, steps_done={PUBLISH_STEP: plan.gid}), plan)
+            elif isinstance(error, ConfigurationError):
+                self.tally.fatal = self.tally.fatal or error
+            else:
+                is_lost = isinstance(error, UnknownOutcomeError)
+                yield replace(settlement, outcome=Outcome.UNKNOWN if is_lost else Outcome.ERRORED, error=error)
+
+
+def _outcome(plan: Plan) -> Outcome:
+    return Outcome.CREATED if plan.is_new else Outcome.UPDATED
+
+
+def _finished(settlement: Settlement, plan: Plan) -> Settlement:
+    if plan.groups is None:
+        return replace(settlement, clean=True, landed_groups=plan.record.group_hashes)
+    return replace(settlement, landed_groups=plan.groups)
+
+
+def _chunks(plans: Sequence[Plan], size: int) -> Iterator[list[Plan]]:
+    iterator = iter(plans)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,146 @@
+"""What must be true of a Shopify store before anything is loaded into it, made true where that is ours to do.
+
+Idempotent: asks one question per run and store; creates the `id` metafield definitions that are
+missing. Scopes, locations, publications and the API version are only looked at.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from graftport_dagster.errors import ConfigurationError, CredentialsError, GraftportError
+from graftport_dagster.loaders.plan import Caller
+from graftport_dagster.loaders.products import ID_KEY, ID_NAMESPACE
+from graftport_dagster.migration import Migration
+from graftport_dagster.records import Identity, RecordKey, ResourceType
+from graftport_dagster.shopify.documents import document
+from graftport_dagster.sources.source import CheckResult
+
+# Any of the scopes in a row will do (source: requiredAccess in the schema's own introspection data).
+_SCOPES: Mapping[ResourceType, tuple[tuple[str, ...], ...]] = {
+    ResourceType.COLLECTIONS: (("write_products",), ("write_publications",)),
+    ResourceType.PRODUCTS: (("write_products",), ("write_publications",), ("write_inventory",), ("read_locations",)),
+    ResourceType.REDIRECTS: (("write_online_store_navigation",),),
+}
+_OWNERS: Mapping[ResourceType, tuple[str, ...]] = {
+    ResourceType.COLLECTIONS: ("COLLECTION",),
+    ResourceType.PRODUCTS: ("PRODUCT", "PRODUCTVARIANT"),
+}
+_LOCATIONS = 200
+_PUBLICATIONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """The Shopify store that answered. `publications`, `locations`: name → GID, inactive locations left out."""
+
+    gid: str
+    domain: str
+    name: str
+    plan: str
+    publications: Mapping[str, str] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
+    scopes: frozenset[str] = frozenset()
+    definitions: Mapping[str, str] = field(default_factory=dict)
+
+
+def ask(caller: Caller) -> StoreFacts:
+    """One question: who is it, what may we do, where is its stock, where does it sell."""
+    variables = {"locations": _LOCATIONS, "publications": _PUBLICATIONS}
+    data = caller.call(document("preflight"), variables, repeatable=True).data
+    shop = data["shop"]
+    return StoreFacts(
+        gid=shop["id"],
+        domain=shop["myshopifyDomain"],
+        name=shop["name"],
+        plan=shop["plan"]["publicDisplayName"],
+        publications={node["name"]: node["id"] for node in data["publications"]["nodes"]},
+        locations={node["name"]: node["id"] for node in data["locations"]["nodes"] if node["isActive"]},
+        scopes=frozenset(node["handle"] for node in data["currentAppInstallation"]["accessScopes"]),
+        definitions={
+            owner: data[owner]["nodes"][0]["type"]["name"]
+            for owner in ("PRODUCT", "PRODUCTVARIANT", "COLLECTION", "CUSTOMER", "ORDER", "LOCATION")
+            if data[owner]["nodes"]
+        },
+    )
+
+
+def missing_scopes(facts: StoreFacts, resource_types: Iterable[ResourceType]) -> list[str]:
+    """Scopes that the app lacks for these types, each once."""
+    needed = dict.fromkeys(choice for resource_type in resource_types for choice in _SCOPES.get(resource_type, ()))
+    return [choice[0] for choice in needed if not facts.scopes.intersection(choice)]
+
+
+def prepare(caller: Caller, facts: StoreFacts, resource_types: Iterable[ResourceType]) -> None:
+    """Refuses a store that lacks a scope, and creates the id definitions that are missing.
+
+    Raises CredentialsError naming every missing scope, ConfigurationError for a definition of another type.
+    """
+    resource_types = tuple(resource_types)
+    if missing := missing_scopes(facts, resource_types):
+        raise CredentialsError(
+            f"The app may not do this in {facts.domain}; it lacks: {', '.join(missing)}.", code="MISSING_SCOPE",
+            hint="Grant these access scopes to the app, release the version and install it again.",
+        )  # fmt: skip
+    for owner in dict.fromkeys(owner for kind in resource_types for owner in _OWNERS.get(kind, ())):
+        if owner not in facts.definitions:
+            _define(caller, owner)
+        elif facts.definitions[owner] != "id":
+            raise ConfigurationError(
+                f"The metafield definition {ID_NAMESPACE}.{ID_KEY} of {owner} has the type {facts.definitions[owner]}, "
+                "not id.", code="DEFINITION_TYPE", hint="Delete that definition in Shopify, then run again.",
+            )  # fmt: skip
+
+
+def _define(caller: Caller, owner: str) -> None:
+    definition = {
+        "name": "Graftport source id", "namespace": ID_NAMESPACE, "key": ID_KEY, "type": "id", "ownerType": owner,
+    }  # fmt: skip
+    answer = caller.call(document("metafield_definition_create"), {"definition": definition}, repeatable=False)
+    # Another run may have made it between our question and this call.
+    if refused := [error for error in answer.user_errors if error.code != "TAKEN"]:
+        raise ConfigurationError(
+            f"Shopify refused the metafield definition for {owner}: {refused[0].message}", code="DEFINITION_REFUSED",
+            hint="Create a definition of type id with namespace graftport and key source_id by hand.",
+        )  # fmt: skip
+
+
+def locations(migration: Migration, facts: StoreFacts) -> list[Identity]:
+    """Which Shopify location each of the source's is: as the migration file says, `default` the first active one."""
+    found = []
+    for source_id, target in {"default": "", **migration.locations}.items():
+        gid = target if target.startswith("gid://") else facts.locations.get(target, "")
+        if not target and facts.locations:
+            gid = next(iter(facts.locations.values()))
+        if target and not gid:
+            raise ConfigurationError(
+                f"The store has no active location {target}.", code="UNKNOWN_LOCATION", path=f"locations.{source_id}",
+                hint=f"There are: {', '.join(sorted(facts.locations)) or 'none'}.",
+            )  # fmt: skip
+        if gid:
+            found.append(Identity(RecordKey("locations", source_id), gid))
+    return found
+
+
+def check(caller: Caller, migration: Migration, resource_types: Iterable[ResourceType]) -> list[CheckResult]:
+    """What `graftport check` says of the Shopify store; changes nothing."""
+    try:
+        facts = ask(caller)
+    except GraftportError as error:
+        return [CheckResult("shopify", ok=False, detail=error.message, hint=error.hint)]
+    results = [CheckResult("shopify", ok=True, detail=f"{facts.name} ({facts.domain}), {facts.plan}")]
+    missing = missing_scopes(facts, resource_types)
+    hint = f"Grant: {', '.join(missing)}." if missing else ""
+    results.append(CheckResult("scopes", not missing, f"{len(facts.scopes)} granted", hint))
+    try:
+        known = locations(migration, facts)
+        results.append(CheckResult("locations", ok=True, detail=f"{len(facts.locations)} active, {len(known)} in use"))
+    except ConfigurationError as error:
+        results.append(CheckResult("locations", ok=False, detail=error.message, hint=error.hint))
+    unknown = [name for name in migration.publications if name not in facts.publications]
+    hint = f"There are: {', '.join(sorted(facts.publications))}." if unknown else ""
+    detail = f"unknown: {', '.join(unknown)}" if unknown else ", ".join(migration.publications) or "none"
+    results.append(CheckResult("publications", not unknown, detail, hint))
+    wrong = {owner: kind for owner, kind in facts.definitions.items() if kind != "id"}
+    detail = f"of another type: {', '.join(wrong)}" if wrong else f"{len(facts.definitions)} there, others are made"
+    results.append(CheckResult("id definitions", not wrong, detail, "Delete them in Shopify." if wrong else ""))
+    return results

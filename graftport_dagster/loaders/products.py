@@ -1,0 +1,206 @@
+"""Products: one `productSet` carries a whole product, its variants, files, metafields and stock.
+
+Facts (API 2026-10): `productSet` is an upsert by the `id` metafield; list fields replace what was
+there, fields that are absent are left alone; a new product is in no sales channel until it is
+published. Variants and files that are known go by their GIDs, so that nothing is made twice.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
+from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
+from graftport_dagster.shopify.documents import document
+from graftport_dagster.shopify.refusals import UserError
+
+ID_NAMESPACE = "graftport"
+ID_KEY = "source_id"
+_PAGE = 250
+_READABLE = ("title", "handle", "descriptionHtml", "vendor", "productType", "status", "tags", "seo")
+_READABLE_OF_A_VARIANT = ("sku", "barcode", "price", "compareAtPrice", "inventoryPolicy", "taxable")
+
+
+def id_metafield(identity: str) -> JsonObject:
+    """The metafield that makes an object ours, and unique by Shopify's own rule."""
+    return {"namespace": ID_NAMESPACE, "key": ID_KEY, "type": "id", "value": identity}
+
+
+def custom_id(identity: str) -> JsonObject:
+    """Names an object by our id in an identifier argument."""
+    return {"customId": {"namespace": ID_NAMESPACE, "key": ID_KEY, "value": identity}}
+
+
+class ProductLoader:
+    """Loads products with their variants and files."""
+
+    resource_type = ResourceType.PRODUCTS
+    repeats_creation = True
+    has_identifier = True
+    publishes = True
+
+    def call(self, plan: Plan) -> Call:
+        """`productSet`, by our id when it creates and by GID when it updates."""
+        payload = dict(plan.envelope["input"])
+        if "variants" in payload:
+            payload["variants"] = list(self._variants(plan, payload["variants"]))
+        if "files" in payload:
+            payload["files"] = [self._file(plan, file) for file in payload["files"]]
+        if not plan.gid or "metafields" in payload:
+            payload["metafields"] = [*payload.get("metafields", ()), id_metafield(plan.identity)]
+        return Call(
+            document("product_set"),
+            {
+                "identifier": {"id": plan.gid} if plan.gid else custom_id(plan.identity),
+                "input": payload,
+                "variants": max(1, min(len(payload.get("variants", ())), _PAGE)),
+                "media": max(1, min(len(payload.get("files", ())), _PAGE)),
+            },
+        )
+
+    def _variants(self, plan: Plan, variants: list[JsonObject]) -> Iterator[JsonObject]:
+        for part_id, variant in zip(variant_ids(plan.envelope), variants, strict=True):
+            key = self._key(plan, "variant", part_id)
+            known = plan.parts.get(key)
+            sent = dict(variant)
+            if known is not None:
+                sent["id"] = known.gid
+                if not plan.sends_stock:
+                    # After go-live the stock is Shopify's; it is sent again only when the source's changed.
+                    sent.pop("inventoryQuantities", None)
+            if known is None or "metafields" in sent:
+                identity = f"{plan.identity}:variant:{part_id}"
+                sent["metafields"] = [*sent.get("metafields", ()), id_metafield(identity)]
+            if "file" in sent:
+                sent["file"] = self._file(plan, sent["file"])
+            yield sent
+
+    def _file(self, plan: Plan, file: JsonObject) -> JsonObject:
+        source = file.get("originalSource")
+        known = plan.parts.get(self._key(plan, "image", source)) if isinstance(source, str) else None
+        if known is None:
+            return file
+        # A second upload of the same address would make a second file.
+        rest = {name: value for name, value in file.items() if name in {"alt", "contentType"}}
+        return {"id": known.gid, **rest}
+
+    def _key(self, plan: Plan, part: str, part_id: str) -> RecordKey:
+        return RecordKey(self.resource_type, plan.record.source_id, part, part_id)
+
+    def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:
+        """The product with the GIDs of its variants and files; asks for more pages beyond 250 variants."""
+        product = answer["product"]
+        parts: list[Identity] = []
+        given = plan.envelope["input"]
+        if "variants" in given:
+            by_options = {_options(node): node["id"] for node in self._variant_nodes(product, given, caller)}
+            for part_id, variant in zip(variant_ids(plan.envelope), given["variants"], strict=True):
+                gid = by_options.get(_wanted_options(variant))
+                if gid is not None:
+                    parts.append(Identity(self._key(plan, "variant", part_id), gid))
+        if "files" in given:
+            # Files come back in the order in which they were sent.
+            nodes = product["media"]["nodes"]
+            for file, node in zip(given["files"], nodes, strict=False):
+                if source := file.get("originalSource"):
+                    parts.append(Identity(self._key(plan, "image", source), node["id"]))
+        return Landed(
+            gid=product["id"],
+            handle=product["handle"],
+            parts=tuple(parts),
+            gone=self._gone(plan, parts),
+            snapshot={"updatedAt": product["updatedAt"], "status": product["status"]},
+        )
+
+    def _variant_nodes(self, product: JsonObject, given: JsonObject, caller: Caller) -> Iterator[JsonObject]:
+        if len(given["variants"]) <= _PAGE:
+            yield from product["variants"]["nodes"]
+            return
+        cursor = None
+        while True:
+            variables = {"id": product["id"], "first": _PAGE, "after": cursor}
+            page = caller.call(document("product_variants"), variables, repeatable=True).data["variants"]
+            yield from page["nodes"]
+            if not page["pageInfo"]["hasNextPage"]:
+                return
+            cursor = page["pageInfo"]["endCursor"]
+
+    def _gone(self, plan: Plan, parts: list[Identity]) -> tuple[RecordKey, ...]:
+        kinds = {"variant": "variants", "image": "files"}
+        present = {identity.key for identity in parts}
+        return tuple(
+            key for key in plan.parts if key not in present and kinds.get(key.part, "") in plan.envelope["input"]
+        )
+
+    def look_up(self, plan: Plan, caller: Caller) -> Found | None:
+        """The product that carries our id. Identifier look-ups are immediate; search is not used."""
+        return self._by(custom_id(plan.identity), caller)
+
+    def _by(self, identifier: JsonObject, caller: Caller) -> Found | None:
+        variables = {"identifier": identifier, "variants": 1, "media": 1}
+        answer = caller.call(document("product_by_identifier"), variables, repeatable=True)
+        if not answer.data:
+            return None
+        return Found(answer.data["id"], answer.data["handle"], (answer.data.get("metafield") or {}).get("value", ""))
+
+    def occupant(self, plan: Plan, error: UserError, caller: Caller) -> Found | None:
+        """The product at the handle that was refused as taken."""
+        handle = plan.envelope["input"].get("handle")
+        if not handle or (error.code != "HANDLE_NOT_UNIQUE" and error.field[-1:] != ("handle",)):
+            return None
+        return self._by({"handle": handle}, caller)
+
+    def is_gone(self, error: UserError) -> bool:
+        """Shopify's word for an update of a product that was deleted."""
+        return error.code == "PRODUCT_DOES_NOT_EXIST"
+
+    def read(self, plan: Plan, caller: Caller) -> JsonObject | None:
+        """The product's own fields, and its variants in the order of the payload's."""
+        given = plan.envelope["input"].get("variants", ())
+        variables = {"id": plan.gid, "variants": max(1, min(len(given), _PAGE)), "media": 1, "collections": 1,
+                     "metafields": 1}  # fmt: skip
+        product = caller.call(document("product_read"), variables, repeatable=True).data
+        if not product:
+            return None
+        nodes = {_options(node): node for node in product["variants"]["nodes"]}
+        variants = [_as_input(nodes.get(_wanted_options(variant)), variant) for variant in given]
+        return {**{name: product.get(name) for name in _READABLE}, "variants": variants} | _unread(plan)
+
+    def nothing_to_send(self, plan: Plan) -> str:  # noqa: ARG002 - the protocol's
+        """A product always has something to send."""
+        return ""
+
+
+def variant_ids(envelope: Mapping[str, Any]) -> list[str]:
+    """The part id of each variant: what the mapping gave in `parts.variant`, else the SKU, else its options.
+
+    A SKU that several variants share (Shopify allows it) does not name one: those go by their options.
+    """
+    variants = envelope["input"].get("variants", ())
+    given = (envelope.get("parts") or {}).get("variant")
+    if given and len(given) == len(variants):
+        return [str(part_id) for part_id in given]
+    skus = [str(variant.get("sku") or "") for variant in variants]
+    return [
+        sku if sku and skus.count(sku) == 1 else "/".join(value for _, value in _wanted_options(variant))
+        for sku, variant in zip(skus, variants, strict=True)
+    ]
+
+
+def _wanted_options(variant: JsonObject) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((value["optionName"], value["name"]) for value in variant["optionValues"]))
+
+
+def _options(node: JsonObject) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((option["name"], option["value"]) for option in node["selectedOptions"]))
+
+
+def _as_input(node: JsonObject | None, variant: JsonObject) -> JsonObject | None:
+    """The live variant under the payload's names; what is not read counts as the same."""
+    if node is None:
+        return None
+    return {**variant, **{name: node.get(name) for name in _READABLE_OF_A_VARIANT if name in variant}}
+
+
+def _unread(plan: Plan) -> JsonObject:
+    given = plan.envelope["input"]
+    return {name: given[name] for name in given if name not in (*_READABLE, "variants")}

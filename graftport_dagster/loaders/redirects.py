@@ -1,0 +1,61 @@
+"""Redirects: an old path leads to the live address of what was loaded.
+
+Facts (API 2026-10): no id of ours and no identifier query exist; a path is unique in the store, so a
+second create is refused, and the redirect is then found by its path. The words of that refusal are not
+recorded anywhere, so any refusal of a creation is answered by looking.
+"""
+
+from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
+from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.shopify.documents import document
+from graftport_dagster.shopify.refusals import UserError
+
+
+class RedirectLoader:
+    """Loads redirects one by one."""
+
+    resource_type = ResourceType.REDIRECTS
+    repeats_creation = False
+    has_identifier = False
+    publishes = False
+
+    def call(self, plan: Plan) -> Call:
+        """`urlRedirectUpdate` when the GID is known, else `urlRedirectCreate`."""
+        redirect = {name: plan.envelope["input"][name] for name in ("path", "target")}
+        if plan.gid:
+            return Call(document("url_redirect_update"), {"id": plan.gid, "urlRedirect": redirect})
+        return Call(document("url_redirect_create"), {"urlRedirect": redirect})
+
+    def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:  # noqa: ARG002 - the protocol's
+        """The redirect; its handle is its path."""
+        redirect = answer["urlRedirect"]
+        return Landed(redirect["id"], redirect["path"], snapshot={"target": redirect["target"]})
+
+    def look_up(self, plan: Plan, caller: Caller) -> Found | None:  # noqa: ARG002 - the protocol's
+        """None: Shopify keeps no id of ours on a redirect."""
+        return None
+
+    def occupant(self, plan: Plan, error: UserError, caller: Caller) -> Found | None:  # noqa: ARG002
+        """The redirect at our path, if there is one."""
+        node = self._at(str(plan.envelope["input"]["path"]), caller)
+        return None if node is None else Found(node["id"], node["path"])
+
+    def _at(self, path: str, caller: Caller) -> JsonObject | None:
+        quoted = path.replace("\\", "\\\\").replace("'", "\\'")
+        answer = caller.call(document("url_redirects"), {"query": f"path:'{quoted}'", "first": 10}, repeatable=True)
+        nodes: list[JsonObject] = answer.data["nodes"]
+        return next((node for node in nodes if node["path"] == path), None)
+
+    def is_gone(self, error: UserError) -> bool:
+        """Shopify's word for an update of a redirect that was deleted."""
+        return error.code == "DOES_NOT_EXIST"
+
+    def read(self, plan: Plan, caller: Caller) -> JsonObject | None:
+        """The redirect at our path."""
+        node = self._at(str(plan.envelope["input"]["path"]), caller)
+        return None if node is None else {"path": node["path"], "target": node["target"]}
+
+    def nothing_to_send(self, plan: Plan) -> str:
+        """A redirect to its own path would be a loop."""
+        redirect = plan.envelope["input"]
+        return "the address stays the same" if redirect["path"] == redirect["target"] else ""

@@ -1,0 +1,121 @@
+"""A load without its writes: for each record what would be done, how it differs, and what it would cost.
+
+Plans exactly as a load does. The verdicts go to the caller one by one; nothing is sent but, when
+asked to look (`live`), questions.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
+from graftport_dagster.loaders.planner import Planner
+from graftport_dagster.records import JsonObject, Outcome
+from graftport_dagster.shopify.cost import requested_cost
+from graftport_dagster.store.record_store import Lease, LoadInput, Settlement
+
+_MOST_DIFFERENCES = 100
+# Publishing costs 10 points a record; it is sent for 50 records at once.
+_PUBLISH_COST = 10.0
+_PUBLISH_CALLS = 1 / 50
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a load would do with one record. `cost`: points asked of Shopify. `diff`: of an update, field by field."""
+
+    source_id: str
+    verdict: str
+    reason: str = ""
+    diff: tuple[JsonObject, ...] = ()
+    cost: float = 0.0
+    payload: JsonObject | None = None
+
+    def as_dict(self) -> JsonObject:
+        """One line of the dry run's file."""
+        return {
+            "source_id": self.source_id, "verdict": self.verdict, "reason": self.reason, "diff": list(self.diff),
+            "cost": self.cost, "payload": self.payload,
+        }  # fmt: skip
+
+
+@dataclass
+class Rehearsed:
+    """What a rehearsal counted; outcomes are those that the load would have had."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    calls: float = 0.0
+    cost: float = 0.0
+
+
+class Rehearsal:
+    """One dry load of one resource type. `look` reads the live object for the diff, when given."""
+
+    def __init__(self, loader: Loader, context: LoadContext, look: Caller | None) -> None:
+        self._loader = loader
+        self.context = context
+        self._look = look
+        self._planner = Planner(loader, context)
+        self._lease = Lease(
+            context.migration.slug, context.store_gid, loader.resource_type, context.run.run_id, fencing=0
+        )
+        self.rehearsed = Rehearsed()
+
+    def verdicts(self, batches: Iterator[list[LoadInput]]) -> Iterator[list[Verdict]]:
+        """Verdicts per batch, of all records that a load would look at."""
+        for batch in batches:
+            plans, settlements, untried = self._planner.plan(batch)
+            self.rehearsed.outcomes.update(untried)
+            # In a dry run the store keeps these as the run's own attempts only, for its report.
+            self.context.store.loads.settle(self._lease, self.context.run, settlements)
+            verdicts = [self._unsent(settlement) for settlement in settlements]
+            verdicts += [self._verdict(plan) for plan in plans]
+            yield verdicts
+
+    def _unsent(self, settlement: Settlement) -> Verdict:
+        outcome = settlement.outcome or Outcome.ERRORED
+        self.rehearsed.outcomes[outcome] += 1
+        verdict = {Outcome.HELD: "held", Outcome.SKIPPED: "skip"}.get(outcome, "invalid")
+        return Verdict(settlement.source_id, verdict, settlement.reason or str(settlement.error or ""))
+
+    def _verdict(self, plan: Plan) -> Verdict:
+        outcome = Outcome.CREATED if plan.is_new else Outcome.UPDATED
+        call = self._loader.call(plan)
+        cost = requested_cost(call.document, call.variables) + (_PUBLISH_COST if plan.publications else 0.0)
+        self.rehearsed.outcomes[outcome] += 1
+        self.rehearsed.cost += cost
+        self.rehearsed.calls += 1 + (_PUBLISH_CALLS if plan.publications else 0)
+        verdict = "create" if plan.is_new else "update"
+        return Verdict(plan.record.source_id, verdict, "", self._diff(plan), cost, plan.envelope)
+
+    def _diff(self, plan: Plan) -> tuple[JsonObject, ...]:
+        if plan.is_new:
+            return ()
+        if self._look is not None and (there := self._loader.read(plan, self._look)) is not None:
+            return differences(there, plan.envelope["input"])
+        before, _ = self.context.store.loads.landed_payload(
+            self.context.migration.slug, self.context.store_gid, self._loader.resource_type, plan.record.source_id
+        )
+        return differences(before, plan.record.payload) if before is not None else ()
+
+
+def differences(old: object, new: object, path: str = "") -> tuple[JsonObject, ...]:
+    """Where `new` would change `old`: `{"path", "old", "new"}` each; what `new` does not name stays as it is."""
+    return tuple(found for found, _ in zip(_walk(old, new, path), range(_MOST_DIFFERENCES), strict=False))
+
+
+def _walk(old: object, new: object, path: str) -> Iterator[JsonObject]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name, value in new.items():
+            yield from _walk(old.get(name), value, f"{path}.{name}" if path else name)
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from _walk_lists(old, new, path)
+    elif old != new:
+        yield {"path": path, "old": old, "new": new}
+
+
+def _walk_lists(old: Sequence[object], new: Sequence[object], path: str) -> Iterator[JsonObject]:
+    for index in range(max(len(old), len(new))):
+        before = old[index] if index < len(old) else None
+        after = new[index] if index < len(new) else None
+        yield from _walk(before, after, f"{path}[{index}]")

@@ -1,0 +1,220 @@
+"""One record's call, with whatever must be cleared up before or after it: the network only.
+
+Runs in a few threads and never touches the record store; what came of it goes back to
+`loader.py`, which settles it. What may be sent again within seconds is the client's business.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
+from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan
+from graftport_dagster.records import JsonObject, Outcome
+from graftport_dagster.shopify.client import Answer, Shop
+from graftport_dagster.shopify.refusals import UserError
+from graftport_dagster.store.record_store import OpenStep
+
+# The base cost of a mutation, by Shopify's rate-limit page.
+_PUBLISH_COST = 10.0
+
+
+class GoneError(LoadRejectedError):
+    """The object that the record became is not in Shopify any more."""
+
+    default_code = "GONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of one plan: `landed` or `error`."""
+
+    plan: Plan
+    landed: Landed | None = None
+    is_adopted: bool = False
+    error: Exception | None = None
+    calls: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of publishing a batch: refusals by GID, or one failure for all."""
+
+    plans: Sequence[tuple[Plan, Outcome]]
+    refused: Mapping[str, LoadRejectedError]
+    failure: Exception | None = None
+    calls: int = 0
+    cost: float = 0.0
+
+
+class Sender:
+    """Sends plans of one resource type; its methods run in any thread and never raise."""
+
+    def __init__(self, loader: Loader, context: LoadContext, shop: Shop) -> None:
+        self._loader = loader
+        self._context = context
+        self._shop = shop
+
+    def send(self, plan: Plan) -> Sent:
+        """One record's main step."""
+        spent = _Spent(self._shop)
+        try:
+            sent = self._send(plan, spent)
+        except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
+            sent = Sent(plan, error=error)
+        return replace(sent, calls=spent.calls, cost=spent.cost)
+
+    def publish(self, plans: Sequence[tuple[Plan, Outcome]]) -> Published:
+        """The publication of up to 50 records in one call."""
+        items = [(plan.gid, [{"publicationId": gid} for gid in plan.publications]) for plan, _ in plans]
+        try:
+            answers = self._shop.publish(items)
+        except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
+            return Published(plans, {}, error, calls=1)
+        refused = {
+            plan.gid: rejected(errors, under="publications")
+            for (plan, _), errors in zip(plans, answers, strict=True)
+            if errors
+        }
+        return Published(plans, refused, None, calls=1, cost=_PUBLISH_COST * len(plans))
+
+    def _send(self, plan: Plan, caller: Caller) -> Sent:
+        if plan.open_step is not None and not plan.open_step.repeatable and self._loader.has_identifier:
+            found = self._loader.look_up(plan, caller)
+            if found is None:
+                self._wait_out(plan.open_step)
+            elif plan.open_step.payload_hash == plan.record.payload_hash:
+                return Sent(plan, Landed(found.gid, found.handle))
+            else:
+                plan = replace(plan, gid=found.gid)
+        answer = self._call(plan, caller)
+        if answer.user_errors:
+            return self._refused(plan, answer.user_errors, caller)
+        return Sent(plan, self._loader.landed(plan, answer.data, caller))
+
+    def _call(self, plan: Plan, caller: Caller) -> Answer:
+        call = self._loader.call(plan)
+        repeatable = bool(plan.gid) or self._loader.repeats_creation
+        return caller.call(call.document, call.variables, repeatable=repeatable)
+
+    def _wait_out(self, step: OpenStep) -> None:
+        """Only an answer asked for long after the last send counts: that call may still be running."""
+        decides_at = step.sent_at + timedelta(seconds=self._context.migration.destination.verify_after_seconds)
+        if self._context.now() < decides_at:
+            raise UnknownOutcomeError(
+                "An earlier call for this record may still be running in Shopify, and its object is not there yet.",
+                code="TOO_EARLY",
+                hint=f"A run after {decides_at:%H:%M:%S} UTC decides.",
+            )
+
+    def _refused(self, plan: Plan, errors: Sequence[UserError], caller: Caller) -> Sent:
+        error = rejected(errors)
+        if plan.gid and any(self._loader.is_gone(user_error) for user_error in errors):
+            return Sent(plan, error=_gone())
+        found = None if plan.gid else self._occupant(plan, errors, caller)
+        if found is None:
+            return Sent(plan, error=error)
+        # Where Shopify keeps no id of ours, an open step is what tells our object from another's.
+        is_ours = found.identity == plan.identity or (not self._loader.has_identifier and plan.open_step is not None)
+        if not is_ours and (found.identity or self._context.migration.options.adopt_existing == "never"):
+            return Sent(plan, error=_occupied(error, found))
+        plan = replace(plan, gid=found.gid)
+        answer = self._call(plan, caller)
+        if answer.user_errors:
+            return Sent(plan, error=rejected(answer.user_errors))
+        return Sent(plan, self._loader.landed(plan, answer.data, caller), is_adopted=not is_ours)
+
+    def _occupant(self, plan: Plan, errors: Sequence[UserError], caller: Caller) -> Found | None:
+        for error in errors:
+            if (found := self._loader.occupant(plan, error, caller)) is not None:
+                return found
+        return None
+
+
+def rejected(errors: Sequence[UserError], *, under: str = "") -> LoadRejectedError:
+    """Shopify's userErrors as one error: code and path of the first, the words of all."""
+    first = errors[0]
+    words = "; ".join(dict.fromkeys(error.message for error in errors))
+    return LoadRejectedError(
+        f"Shopify refused it: {words}",
+        code=first.code or "REJECTED",
+        path=".".join([under, *first.field] if under else first.field),
+        hint="Correct the source record or the mapping, then run again.",
+    )
+
+
+def _gone() -> GoneError:
+    return GoneError(
+        "The object was deleted in Shopify.",
+        hint="The next run creates it again; exclude the record in the mapping if it is to stay away.",
+    )
+
+
+def _occupied(error: LoadRejectedError, found: Found) -> LoadRejectedError:
+    owner = f"carries the id {found.identity}" if found.identity else "is not from this migration"
+    hint = (
+        "Give one of them another handle, path or code."
+        if found.identity
+        else "Set options.adopt_existing: by_natural_key to take it over, or rename or delete it in Shopify."
+    )
+    return LoadRejectedError(
+        f"{error.message} {found.gid} is there already and {owner}.", code="ALREADY_THERE", path=error.path, hint=hint
+    )
+
+
+class _Spent:
+    """Passes calls on and counts what one attempt asks of the shop, look-ups included."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self.calls = 0
+        self.cost = 0.0
+
+    def call(self, document: str, variables: JsonObject, *, repeatable: bool) -> Answer:
+        self.calls += 1
+        answer = self._shop.call(document, variables, repeatable=repeatable)
+        self.calls += answer.calls - 1
+        self.cost += answer.cost_actual
+        return answer
+
+
+class Threads:
+    """A few daemon threads: a second signal must be able to end the process while they wait for an answer."""
+
+    def __init__(self, number: int) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], Sent | Published] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Sent | Published] = queue.SimpleQueue()
+        self._number = number
+        self._started = 0
+        self.in_flight = 0
+
+    def submit(self, job: Callable[[], Sent | Published]) -> None:
+        """Runs the job, which must not raise, in one of the threads."""
+        if self._started < self._number:
+            self._started += 1
+            threading.Thread(target=self._work, daemon=True).start()
+        self.in_flight += 1
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._answers.put(job())
+
+    def answers(self, *, seconds: float) -> list[Sent | Published]:
+        """All that is answered by now, or the first within so many seconds; [] if none came."""
+        found: list[Sent | Published] = []
+        try:
+            found.append(self._answers.get(timeout=seconds))
+            while True:
+                found.append(self._answers.get_nowait())
+        except queue.Empty:
+            self.in_flight -= len(found)
+            return found
+
+    def close(self) -> None:
+        """Lets the threads end once they are idle; does not wait for them."""
+        for _ in range(self._started):
+            self._jobs.put(None)

@@ -1,0 +1,152 @@
+"""Load: staged records into one Shopify store, or in a dry run the verdicts of what would be done.
+
+Preflight, the store's confirmation, the write brake, the lease; then `loaders.loader` does the
+work. What may be sent, and what an answer means, is decided there.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graftport_dagster.errors import LeaseHeldError, StoreNotConfirmedError, WriteBrakeError
+from graftport_dagster.loaders import preflight
+from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading
+from graftport_dagster.loaders.plan import LoadContext
+from graftport_dagster.loaders.preflight import StoreFacts
+from graftport_dagster.loaders.registry import loader_for
+from graftport_dagster.loaders.rehearsal import Rehearsal
+from graftport_dagster.pipeline.work import Work
+from graftport_dagster.records import Phase, ResourceType
+from graftport_dagster.store.record_store import Lease
+
+_LEASE_WAIT_SECONDS = 30.0
+
+
+@dataclass
+class Loaded:
+    """What a load counted and spent. `fatal`: what stopped it. `landed_before`: records that were there."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    api_calls: int = 0
+    api_cost: float = 0.0
+    landed_before: int = 0
+    fatal: Exception | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def load(work: Work, resource_type: ResourceType) -> Loaded:
+    """Loads one resource type. Raises ConfigurationError and TransientError for what concerns the whole type."""
+    loader = loader_for(resource_type)
+    shop = work.shop()
+    facts = preflight.ask(shop)
+    is_rehearsal = work.run.options.dry_run
+    _confirm(work, facts)
+    if not is_rehearsal:
+        preflight.prepare(shop, facts, work.migration.resource_types or loadable_types(resource_type))
+    work.store.loads.put_identities(work.migration.slug, facts.gid, preflight.locations(work.migration, facts))
+    context = LoadContext(
+        migration=work.migration,
+        store=work.store,
+        run=work.run,
+        store_gid=facts.gid,
+        dataset=work.dataset(own=Phase.TRANSFORM in work.run.options.phases),
+        publications=facts.publications,
+        selection=work.selection,
+        should_stop=work.should_stop,
+        progress=work.progress,
+    )
+    scope = work.store.loads.scope(context.dataset, facts.gid, resource_type, work.selection)
+    to_do = scope["pending"] if work.run.options.only_dirty else scope["in_scope"]
+    done = Loaded(landed_before=scope["landed"])
+    done.counts.update(in_scope=scope["in_scope"], unchanged=scope["in_scope"] - to_do)
+    done.notes.append(f"into {facts.name} ({facts.domain})")
+    if to_do and is_rehearsal:
+        _rehearse(work, Rehearsal(loader, context, shop if work.run.options.live else None), done, resource_type)
+    elif to_do:
+        _brake(work, scope)
+        lease = acquire(work, facts.gid, resource_type)
+        try:
+            tally = Loading(loader, context, shop, lease).run()
+        finally:
+            work.store.loads.release(lease)
+        done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})
+        done.api_calls, done.api_cost, done.fatal = tally.calls, tally.cost, tally.fatal
+        if done.fatal is not None or work.should_stop():
+            done.counts["not_reached"] = to_do - tally.seen
+    return done
+
+
+def loadable_types(resource_type: ResourceType) -> tuple[ResourceType, ...]:
+    """The types whose definitions and scopes a load of this one needs."""
+    return (resource_type, *resource_type.requires)
+
+
+def _confirm(work: Work, facts: StoreFacts) -> None:
+    slug, options = work.migration.slug, work.run.options
+    stores = work.store.stores
+    if options.dry_run:
+        return
+    known = stores.meet(slug, facts.gid, facts.domain, facts.name, confirm=options.confirm_store)
+    if not known.confirmed:
+        others = [store.domain for store in stores.known(slug) if store.confirmed and store.gid != facts.gid]
+        raise StoreNotConfirmedError(
+            f"This is {facts.domain}; until now {slug} was loaded into {', '.join(others)}. "
+            "Every record would be created there anew.",
+            hint=f"If that is meant, confirm it once: graftport check {slug} --confirm-store, or confirm_store: true.",
+        )
+
+
+def _brake(work: Work, scope: Mapping[str, int]) -> None:
+    share = work.migration.options.max_changed_share
+    landed = scope["landed"]
+    updates = scope["pending"] - (scope["in_scope"] - landed)
+    if share is not None and landed and updates > share * landed:
+        raise WriteBrakeError(
+            f"{updates} of {landed} records that are in Shopify would change, more than max_changed_share allows.",
+            code="TOO_MANY_CHANGED", hint="See the dry run; if it is right, raise options.max_changed_share.",
+        )  # fmt: skip
+
+
+def acquire(
+    work: Work, store_gid: str, resource_type: ResourceType, *, sleep: Callable[[float], None] = time.sleep
+) -> Lease:
+    """The lease of a type on a store (or of its staging, store_gid ""); waits half a minute for another run."""
+    deadline = time.monotonic() + _LEASE_WAIT_SECONDS
+    while True:
+        try:
+            return work.store.loads.acquire(
+                work.migration.slug, store_gid, resource_type, work.run, seconds=LEASE_SECONDS
+            )
+        except LeaseHeldError:
+            if time.monotonic() > deadline or work.should_stop():
+                raise
+            sleep(0.5)
+
+
+def _rehearse(work: Work, rehearsal: Rehearsal, done: Loaded, resource_type: ResourceType) -> None:
+    loads, options = work.store.loads, work.run.options
+    context = rehearsal.context
+    batches = loads.to_load(
+        context.dataset, context.store_gid, resource_type, context.selection, only_pending=options.only_dirty
+    )
+    with _private(work.report_folder / f"{resource_type}.jsonl").open("w", encoding="utf-8") as file:
+        for verdicts in rehearsal.verdicts(batches):
+            file.writelines(json.dumps(verdict.as_dict(), ensure_ascii=False) + "\n" for verdict in verdicts)
+            work.progress(f"{resource_type}: {rehearsal.rehearsed.outcomes.total()} verdicts")
+            if work.should_stop():
+                break
+    done.counts.update({str(outcome): number for outcome, number in rehearsal.rehearsed.outcomes.items()})
+    done.counts["not_reached"] = done.counts["in_scope"] - sum(
+        number for name, number in done.counts.items() if name not in {"in_scope", "not_reached"}
+    )
+    done.api_calls, done.api_cost = round(rehearsal.rehearsed.calls), rehearsal.rehearsed.cost
+
+
+def _private(path: Path) -> Path:
+    """The path, its folder made, the file readable by its owner only: payloads hold personal data."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    return path

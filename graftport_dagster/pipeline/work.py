@@ -1,0 +1,120 @@
+"""What a run works with: its folders, its record store, its Shopify store.
+
+Opening and closing only; what is done with them is in the phases' own modules.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graftport_dagster import simulator
+from graftport_dagster.migration import Migration, resolve_secret
+from graftport_dagster.records import Run
+from graftport_dagster.shopify.client import Shop
+from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials, Credentials
+from graftport_dagster.store.record_store import Dataset, RecordStore, Selection
+
+STORE_VARIABLE = "GRAFTPORT_STORE_URL"
+STATE_VARIABLE = "GRAFTPORT_STATE"
+
+
+def state_folder() -> Path:
+    """Where local state lives: GRAFTPORT_STATE, or `.dagster/graftport` below the current folder."""
+    return Path(os.environ.get(STATE_VARIABLE) or Path(".dagster") / "graftport").absolute()
+
+
+def store_url() -> str:
+    """The record store's URL: GRAFTPORT_STORE_URL, or SQLite in the state folder."""
+    return os.environ.get(STORE_VARIABLE) or f"sqlite:///{state_folder() / 'records.db'}"
+
+
+def open_store() -> RecordStore:
+    """The record store of this installation. Raises SchemaTooNewError, UnreachableError."""
+    return RecordStore.open(store_url())
+
+
+def report_folder(run_id: str) -> Path:
+    """Where a run leaves its files: a dry run's verdicts as `<resource_type>.jsonl`, its report."""
+    return state_folder() / "reports" / run_id
+
+
+def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -> Shop:
+    """The migration's Shopify store, its secrets resolved now; starts the embedded simulator where that is it.
+
+    Raises ConfigurationError for a secret that is not there. Sends nothing yet.
+    """
+    destination = migration.destination
+    url = destination.shop
+    credentials: Credentials = AccessToken("simulator")
+    if url.startswith("simulator:"):
+        # `simulator://rehearsal` is a store of its own beside `simulator://`.
+        name = url.partition("://")[2].strip("/")
+        url = simulator.ensure(state_folder() / ("simulator" + (f"-{name}" if name else "")))
+    else:
+        credentials = _credentials(migration)
+        url = url if "://" in url else f"https://{url}"
+    return Shop(
+        url,
+        credentials=credentials,
+        api_version=destination.api_version,
+        concurrency=destination.concurrency,
+        timeout_seconds=destination.timeout_seconds,
+        stop=stop,
+    )
+
+
+def _credentials(migration: Migration) -> Credentials:
+    destination = migration.destination
+    if destination.access_token is not None:
+        return AccessToken(resolve_secret(destination.access_token, base=migration.folder))
+    return ClientCredentials(
+        resolve_secret(destination.client_id or "", base=migration.folder),
+        resolve_secret(destination.client_secret or "", base=migration.folder),
+    )
+
+
+@dataclass
+class Work:
+    """One run at work; made by `open_work`. `child_run_id`: the Dagster run that does it, if not the run itself."""
+
+    migration: Migration
+    store: RecordStore
+    run: Run
+    asks_to_stop: Callable[[], bool]
+    progress: Callable[[str], None]
+    child_run_id: str = ""
+    _is_stopping: bool = False
+    _shop: Shop | None = field(default=None, repr=False)
+
+    def should_stop(self) -> bool:
+        """Whether somebody asked this run to stop; asked at batch boundaries, by the thread that works."""
+        self._is_stopping = self._is_stopping or self.asks_to_stop()
+        return self._is_stopping
+
+    def shop(self) -> Shop:
+        """The Shopify store, connected once for all phases of this work."""
+        if self._shop is None:
+            self._shop = connect(self.migration, stop=lambda: self._is_stopping)
+        return self._shop
+
+    def close(self) -> None:
+        """Closes what was opened for this work alone."""
+        if self._shop is not None:
+            self._shop.close()
+            self._shop = None
+
+    @property
+    def report_folder(self) -> Path:
+        """Where this run leaves its files."""
+        return report_folder(self.run.run_id)
+
+    def dataset(self, *, own: bool) -> Dataset:
+        """The migration's rows, or in a dry run that makes them itself (`own`) the dry run's."""
+        return Dataset(self.migration.slug, self.run.run_id if self.run.options.dry_run and own else "")
+
+    @property
+    def selection(self) -> Selection:
+        """How the run's options narrow each phase."""
+        options = self.run.options
+        return Selection(options.source_ids, options.error_group, options.limit)

@@ -1,0 +1,28 @@
+"""The process that `embedded.py` starts: leaves its parent, then serves.
+
+What lives here: detaching, and telling the address by a file. Its first argument is that file,
+the rest are the command line's of `__main__.py`.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from graftport_dagster.simulator.__main__ import main
+
+
+def run(arguments: list[str]) -> int:
+    """Forks, and in the child serves; the parent ends with 0 at once."""
+    if os.fork():
+        return 0
+    os.setsid()
+    told = Path(arguments[0])
+    return main(arguments[1:], announce=lambda address: _tell(told, address))
+
+
+def _tell(told: Path, address: str) -> None:
+    told.write_text(f"{address}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""The simulator running: state, engine and application put together and served.
+
+What lives here: `serve`, which runs until it is stopped, and how it ends by itself. Starting it
+as a process of its own is `embedded.py`'s, the command line `__main__.py`'s.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+
+from graftport_dagster.simulator.execution import Engine
+from graftport_dagster.simulator.faults import Faults
+from graftport_dagster.simulator.parts import Settings
+from graftport_dagster.simulator.registry import PARTS, open_state
+from graftport_dagster.simulator.schema import load_schema
+from graftport_dagster.simulator.server import Server
+from graftport_dagster.simulator.throttle import Throttle
+from graftport_dagster.simulator.transports import CuttableProtocol
+
+
+def serve(
+    host: str,
+    port: int,
+    state: Path,
+    *,
+    plan: str = "standard",
+    faults: Path | None = None,
+    latency_ms: float = 0.0,
+    search_lag_seconds: float = 0.0,
+    processing_seconds: float = 0.0,
+    scopes: tuple[str, ...] | None = None,
+    currency: str = "USD",
+    shop_number: int | None = None,
+    idle_seconds: float | None = None,
+    listening: Callable[[int], None] | None = None,
+) -> None:
+    """Serves a shop until SIGINT or SIGTERM, or until nobody has asked for `idle_seconds`.
+
+    Port 0 takes a free one; `listening` is told the port once questions are answered. Raises
+    OSError when the port is taken, ValueError for a faults file that cannot be followed.
+    """
+    settings = Settings(plan=plan, currency=currency, scopes=scopes, processing_seconds=processing_seconds)
+    rules = Faults()
+    if faults is not None:
+        rules.load(orjson.loads(faults.read_bytes()))
+    shop = open_state(state, search_lag_seconds=search_lag_seconds, shop_number=shop_number)
+    engine = Engine(load_schema(), shop, PARTS, settings, Throttle(plan))
+    server = Server(shop, engine, rules, settings, latency_ms)
+    listener = socket.create_server((host, port), backlog=512)
+    config = uvicorn.Config(
+        server.application(), http=CuttableProtocol, log_config=None, access_log=False, lifespan="off",
+        timeout_graceful_shutdown=2, timeout_keep_alive=75,
+    )  # fmt: skip
+    try:
+        asyncio.run(_run(uvicorn.Server(config), server, listener, idle_seconds, listening))
+    finally:
+        listener.close()
+        shop.close()
+
+
+async def _run(
+    web: uvicorn.Server,
+    server: Server,
+    listener: socket.socket,
+    idle_seconds: float | None,
+    listening: Callable[[int], None] | None,
+) -> None:
+    background: list[asyncio.Task[Any]] = []
+    if idle_seconds is not None:
+        background.append(asyncio.create_task(_end_when_idle(web, server, idle_seconds)))
+    if listening is not None:
+        background.append(asyncio.create_task(_tell(web, listener, listening)))
+    try:
+        await web.serve(sockets=[listener])
+    finally:
+        for task in background:
+            task.cancel()
+
+
+async def _tell(web: uvicorn.Server, listener: socket.socket, listening: Callable[[int], None]) -> None:
+    while not web.started:
+        await asyncio.sleep(0.01)
+    listening(listener.getsockname()[1])
+
+
+async def _end_when_idle(web: uvicorn.Server, server: Server, idle_seconds: float) -> None:
+    while time.monotonic() - server.last_asked < idle_seconds:
+        await asyncio.sleep(min(5.0, idle_seconds / 4))
+    web.should_exit = True

@@ -1,0 +1,47 @@
+"""The parts of the simulated shop, and a shop that has just been opened.
+
+What lives here: which modules there are; a new resource type is a module of the same form and a
+line here.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from graftport_dagster.simulator import (
+    collections,
+    files,
+    inventory,
+    locations,
+    metafield_definitions,
+    metafields,
+    product_set,
+    products,
+    publications,
+    redirects,
+    shop,
+    uploads,
+    variants,
+)
+from graftport_dagster.simulator.state import State
+
+PARTS = (
+    shop.PART, locations.PART, publications.PART, metafields.PART, metafield_definitions.PART, files.PART,
+    uploads.PART, products.PART, product_set.PART, variants.PART, inventory.PART, collections.PART, redirects.PART,
+)  # fmt: skip
+
+
+def open_state(path: Path, **options: Any) -> State:
+    """The state in a file, with what every shop has from the start; the options are State's."""
+    keys_of = {kind: it for part in PARTS for kind, it in part.keys.items()}
+    state = State(path, keys_of, **options)
+    furnish(state)
+    return state
+
+
+def furnish(state: State) -> None:
+    """Gives an empty shop its first location and its publications."""
+    if state.count("Location"):
+        return
+    with state.transaction():
+        locations.found_first(state)
+        publications.found_first(state)

@@ -178,7 +178,7 @@ class Shop:
 
     def _exchange(self, sending: "_Sending", token: str) -> tuple[Reply, JsonObject | None]:
         """Book, send, give back; the answer's JSON where it is a good HTTP answer."""
-        self._bucket.take(sending.cost, self._stop)
+        booking = self._bucket.take(sending.cost, self._stop)
         # An answer that does not come is taken to have used all it asked for.
         used = sending.cost
         cost = None
@@ -195,16 +195,11 @@ class Shop:
         else:
             if cost := refusals.read_cost(body):
                 used = cost.actual
+                if cost.requested != sending.cost:
+                    self._surcharges[sending.document] = cost.requested - sending.foreseen
             return reply, body
         finally:
-            self._bucket.give_back(sending.cost, used)
-            if cost:
-                self._learn(sending, cost)
-
-    def _learn(self, sending: "_Sending", cost: refusals.Cost) -> None:
-        self._bucket.learn(size=cost.size, rate=cost.rate, available=cost.available)
-        if cost.requested != sending.cost:
-            self._surcharges[sending.document] = cost.requested - sending.foreseen
+            self._bucket.settle(booking, used, cost.allowance if cost else None)
 
     def _outcome(self, error: GraftportError, lost: TransientError | None, sending: "_Sending") -> GraftportError:
         """What to raise at last: a mutation that was once lost stays unknown, whatever came after."""

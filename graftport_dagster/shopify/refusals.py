@@ -26,6 +26,7 @@ from graftport_dagster.errors import (
     ThrottledError,
 )
 from graftport_dagster.records import JsonObject
+from graftport_dagster.shopify.throttle import Allowance
 from graftport_dagster.shopify.transport import Reply
 
 _LONGEST_QUOTE = 500
@@ -248,7 +249,7 @@ def _place(item: JsonObject, extensions: JsonObject) -> str:
 
 def _seconds_missing(answer: JsonObject) -> float:
     cost = read_cost(answer)
-    return max(0.0, (cost.requested - cost.available) / max(cost.rate, 1.0)) if cost else 0.0
+    return max(0.0, (cost.requested - cost.allowance.available) / max(cost.allowance.rate, 1.0)) if cost else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +258,7 @@ class Cost:
 
     requested: float
     actual: float
-    size: float
-    rate: float
-    available: float
+    allowance: Allowance
 
 
 def read_cost(answer: JsonObject) -> Cost | None:
@@ -274,7 +273,10 @@ def read_cost(answer: JsonObject) -> Cost | None:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError):
         return None
-    return Cost(*numbers) if all(map(math.isfinite, numbers)) else None
+    if not all(map(math.isfinite, numbers)):
+        return None
+    requested, used, size, rate, available = numbers
+    return Cost(requested, used, Allowance(size, rate, available))
 
 
 def wrong_version(reply: Reply, asked: str) -> ConfigurationError | None:

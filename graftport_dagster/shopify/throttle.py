@@ -7,12 +7,36 @@ foreseen in `cost.py`. Clock and sleep are passed in; tests turn them by hand.
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from graftport_dagster.errors import UnreachableError
 
-# A standard store's, until the first answer tells: https://shopify.dev/docs/api/usage/limits
-_SIZE, _RESTORE_RATE = 2000.0, 100.0
 _LONGEST_NAP = 0.2
+
+# Left in the bucket for what another process sends before we learn of it. Nothing is lost by it:
+# points are wasted only by a bucket that is full.
+_RESERVE_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an answer says of the store's points: how many at most, how many a second, how many now."""
+
+    size: float
+    rate: float
+    available: float
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Points promised to one call; `used_before`: what all settled calls had used when it was booked."""
+
+    cost: float
+    used_before: float
+
+
+# A standard store's, until the first answer tells: https://shopify.dev/docs/api/usage/limits
+_STANDARD = Allowance(size=2000.0, rate=100.0, available=2000.0)
 
 
 class CostBucket:
@@ -28,14 +52,15 @@ class CostBucket:
         self._sleep = sleep
         self._turn = threading.Lock()
         self._lock = threading.Lock()
-        self._size = _SIZE
-        self._rate = _RESTORE_RATE
-        self._available = _SIZE
+        self._size = _STANDARD.size
+        self._rate = _STANDARD.rate
+        self._available = _STANDARD.available
         self._promised = 0.0
+        self._used = 0.0
         self._at = clock()
 
-    def take(self, cost: float, stop: Callable[[], bool]) -> None:
-        """Wait until a call of this cost fits, and book it. Every `take` is followed by one `give_back`.
+    def take(self, cost: float, stop: Callable[[], bool]) -> Booking:
+        """Wait until a call of this cost fits, and book it; every booking is to be settled.
 
         Raises UnreachableError with code STOPPED as soon as `stop()` says so; nothing is booked then.
         """
@@ -44,29 +69,29 @@ class CostBucket:
             while True:
                 if stop():
                     raise UnreachableError("Not sent: the run was asked to stop.", code="STOPPED")
-                missing_seconds = self._try_to_book(cost)
-                if missing_seconds <= 0:
-                    return
+                with self._lock:
+                    missing_seconds = self._missing_seconds(cost)
+                    if not missing_seconds:
+                        self._available -= cost
+                        self._promised += cost
+                        return Booking(cost, self._used)
                 self._sleep(min(missing_seconds, _LONGEST_NAP))
 
-    def give_back(self, requested: float, actual: float) -> None:
-        """A call is over: it was booked at `requested` and used `actual` (0 where it was not executed)."""
+    def wait(self, cost: float) -> float:
+        """Seconds until a call of this cost fits, as far as we know now; 0 if it fits."""
+        with self._lock:
+            return self._missing_seconds(cost)
+
+    def settle(self, booking: Booking, used: float, allowance: Allowance | None = None) -> None:
+        """A call is over: it used this much (0 where it was not executed), and its answer said so much."""
         with self._lock:
             self._restore()
-            self._promised -= requested
-            self._available = min(self._size - self._promised, self._available + requested - actual)
-
-    def learn(self, *, size: float, rate: float, available: float) -> None:
-        """Take over what an answer's throttleStatus says; call it after that call's `give_back`.
-
-        Of the calls on their way, Shopify has booked none to all by then. So ours is at most
-        Shopify's figure, and at least that less all that is promised.
-        """
-        with self._lock:
-            self._restore()
-            self._size = size
-            self._rate = max(rate, 1.0)
-            self._available = min(max(self._available, available - self._promised), available)
+            self._promised -= booking.cost
+            self._available += booking.cost - used
+            if allowance:
+                self._learn(allowance, self._used - booking.used_before)
+            self._used += used
+            self._available = min(self._available, self._size - self._promised)
 
     @property
     def available(self) -> float:
@@ -75,16 +100,22 @@ class CostBucket:
             self._restore()
             return self._available
 
-    def _try_to_book(self, cost: float) -> float:
-        with self._lock:
-            self._restore()
-            # A call dearer than the whole bucket is sent when it is full: Shopify says what is wrong with it.
-            missing = min(cost, self._size) - self._available
-            if missing <= 1e-9:
-                self._available -= cost
-                self._promised += cost
-                return 0.0
-            return missing / self._rate
+    def _learn(self, told: Allowance, used_meanwhile: float) -> None:
+        """Bring our figure between the least and the most that Shopify's can mean.
+
+        Of the calls still on their way Shopify had booked none to all; and what others used since
+        this one was booked, it had seen or not. The least assumes the worse of both.
+        """
+        self._size = told.size
+        self._rate = max(told.rate, 1.0)
+        least = told.available - self._promised - used_meanwhile
+        self._available = min(max(self._available, least), told.available)
+
+    def _missing_seconds(self, cost: float) -> float:
+        self._restore()
+        # A call dearer than the whole bucket is sent when it is full: Shopify says what is wrong with it.
+        missing = min(cost + _RESERVE_SHARE * self._size, self._size) - self._available
+        return missing / self._rate if missing > 1e-6 else 0.0
 
     def _restore(self) -> None:
         now = self._clock()

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from graftport_dagster.errors import ErrorClass, GraftportError
 from graftport_dagster.records import Outcome, Phase, ResourceType, Run
+from graftport_dagster.store.database import add
 from graftport_dagster.store.tables import attempts, record_warnings
 
 FAILED = frozenset({Outcome.ERRORED, Outcome.UNKNOWN})
@@ -90,12 +91,10 @@ def append(connection: Connection, scene: Scene, tried: Sequence[Attempt], now: 
         for attempt in tried
         if attempt.outcome not in _NOT_TRIED
     ]  # fmt: skip
-    if rows:
-        connection.execute(insert(attempts), rows)
+    add(connection, attempts, rows)
     warnings = [
         mine | {"source_id": attempt.source_id, "code": code, "message": message}
         for attempt in tried
         for code, message in attempt.warnings
     ]
-    if warnings:
-        connection.execute(insert(record_warnings), warnings)
+    add(connection, record_warnings, warnings)

@@ -7,13 +7,16 @@ making and upgrading them is in `schema.py`, the meaning of errors in `faults.py
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, func, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
@@ -80,16 +83,62 @@ def put(
     """
     if not rows:
         return
-    key = key or [column.name for column in table.primary_key]
-    by_key = {tuple(row[name] for name in key): row for row in rows}
-    changed = [name for name in rows[0] if name not in key] if update is None else list(update)
-    insert: Any = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
-    insert = (
-        insert.on_conflict_do_update(index_elements=key, set_={name: insert.excluded[name] for name in changed})
-        if changed
-        else insert.on_conflict_do_nothing(index_elements=key)
-    )
-    connection.execute(insert, [by_key[name] for name in sorted(by_key)])
+    names = tuple(key or (column.name for column in table.primary_key))
+    identify = itemgetter(*names)
+    by_key = {identify(row): row for row in rows}
+    changed = tuple(name for name in rows[0] if name not in names) if update is None else tuple(update)
+    statement = _writing(connection.dialect, table, tuple(rows[0]), names, changed)
+    statement.run(connection, [by_key[name] for name in sorted(by_key)])
+
+
+def add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Inserts rows that have the same columns into a table that numbers them itself."""
+    if rows:
+        _writing(connection.dialect, table, tuple(rows[0]), None, ()).run(connection, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """An insert compiled once, with what each value needs; SQLAlchemy compiles `ON CONFLICT` at each execution."""
+
+    sql: str
+    names: tuple[str, ...]
+    processors: tuple[Callable[[Any], Any] | None, ...]
+    is_positional: bool
+
+    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
+        pick = itemgetter(*self.names)
+        values = [
+            tuple(
+                [
+                    value if process is None else process(value)
+                    for process, value in zip(self.processors, pick(row), strict=True)
+                ]
+            )
+            for row in rows
+        ]
+        if self.is_positional:
+            connection.exec_driver_sql(self.sql, values)
+        else:
+            connection.exec_driver_sql(self.sql, [dict(zip(self.names, row, strict=True)) for row in values])
+
+
+@lru_cache(maxsize=256)
+def _writing(
+    dialect: Dialect, table: Table, names: tuple[str, ...], key: tuple[str, ...] | None, changed: tuple[str, ...]
+) -> _Statement:
+    """`key`: what rows are known by; None where every row is new."""
+    insert: Any = (sqlite if dialect.name == "sqlite" else postgresql).insert(table)
+    if key is not None and changed:
+        insert = insert.on_conflict_do_update(
+            index_elements=key, set_={name: insert.excluded[name] for name in changed}
+        )
+    elif key is not None:
+        insert = insert.on_conflict_do_nothing(index_elements=key)
+    compiled = insert.compile(dialect=dialect, column_keys=list(names))
+    ordered = tuple(compiled.positiontup or names)
+    processors = (table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered)
+    return _Statement(str(compiled), ordered, tuple(processors), compiled.positional)
 
 
 def serialise(connection: Connection, name: str) -> None:

@@ -252,7 +252,7 @@ def _known(
     query = select(columns.source_id, columns.payload_hash, columns.seen_seq, columns.deleted_seq).where(
         rows_of(source_records, dataset, resource_type), among(columns.source_id, source_ids)
     )
-    return {row[0]: _Known(row[1], row[2], row[3]) for row in connection.execute(query)}
+    return {row[0]: _Known(row[1], row[2], row[3]) for row in connection.execute(query).all()}
 
 
 def _mark_seen(

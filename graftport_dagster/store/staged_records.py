@@ -222,7 +222,7 @@ def _before(
     query = select(_staged.source_id, _staged.state, _staged.payload_hash, _staged.group_hashes).where(
         rows_of(staged_records, dataset, resource_type), among(_staged.source_id, source_ids)
     )
-    return {row[0]: _Before(row[1], row[2], row[3]) for row in connection.execute(query)}
+    return {row[0]: _Before(row[1], row[2], row[3]) for row in connection.execute(query).all()}
 
 
 def _set_aside(

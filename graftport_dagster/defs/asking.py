@@ -5,9 +5,8 @@ from dataclasses import replace
 import dagster as dg
 
 from graftport_dagster.defs.layout import MIGRATION_TAG, Layout
-from graftport_dagster.pipeline import store_url
+from graftport_dagster.pipeline import open_store
 from graftport_dagster.records import RunOptions
-from graftport_dagster.store.record_store import RecordStore
 
 _GOING_ON = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
@@ -22,7 +21,7 @@ def without_person(options: RunOptions) -> RunOptions:
 
 def paused(layout: Layout) -> str:
     """The sentence that says since when, by whom and why the migration is paused; "" where it is not."""
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         pause = store.stores.paused(layout.slug)
     if not pause:
         return ""

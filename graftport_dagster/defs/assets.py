@@ -14,9 +14,8 @@ from graftport_dagster.defs.layout import ASSET_OF, Layout
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.steps import Event, run_step
 from graftport_dagster.defs.telling import open_records_metadata
-from graftport_dagster.pipeline import store_url
+from graftport_dagster.pipeline import open_store
 from graftport_dagster.records import Phase
-from graftport_dagster.store.record_store import RecordStore
 
 OWNER = "team:migration"
 # Raised when the meaning of what is stored changes, so that Dagster shows older partitions as outdated.
@@ -47,7 +46,7 @@ def build_assets(layout: Layout) -> list[dg.AssetsDefinition]:
     )  # fmt: skip
     def incomplete_records() -> dg.MaterializeResult[None]:
         """Records whose last attempt did not end well, by class and age; every run refreshes the figures."""
-        with RecordStore.open(store_url()) as store:
+        with open_store() as store:
             counts = store.incomplete.counts(layout.slug)
         return dg.MaterializeResult(metadata=open_records_metadata(counts, now=datetime.now(UTC)))
 

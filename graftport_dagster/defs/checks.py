@@ -10,8 +10,10 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.layout import ASSET_OF, Layout
+from graftport_dagster.errors import ConfigurationError
+from graftport_dagster.mappings.registry import text_of
 from graftport_dagster.pipeline import has_row_errors
-from graftport_dagster.records import Phase, RunItem, broken_equations
+from graftport_dagster.records import Phase, RunItem, broken_equations, content_hash
 from graftport_dagster.reports.wording import presentable
 
 _DESCRIPTIONS = {
@@ -38,15 +40,15 @@ def check_specs(layout: Layout, phase: Phase) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_results(layout: Layout, item: RunItem, *, mapping_differs: str = "") -> Iterator[dg.AssetCheckResult]:
-    """What the checks say of one item. `mapping_differs`: a sentence where the file and the version differ."""
+def check_results(layout: Layout, item: RunItem) -> Iterator[dg.AssetCheckResult]:
+    """What the checks say of one item; `mapping_is_current` reads the mapping file."""
     broken = broken_equations(item.phase, item.counts)
     held = item.counts.get("held", 0)
     found: dict[str, tuple[bool, dict[str, Any]]] = {
         "rows_are_conserved": (not broken, {"broken": "; ".join(broken)} if broken else {}),
         "rows_without_errors": (not has_row_errors([item]), _troubles(item)),
         "references_resolved": (not held, {"held": held}),
-        "mapping_is_current": (not mapping_differs, {"differs": mapping_differs} if mapping_differs else {}),
+        "mapping_is_current": _mapping_is_current(layout, item) if item.phase is Phase.TRANSFORM else (True, {}),
     }
     for name in _OF_PHASE[item.phase]:
         passed, metadata = found[name]
@@ -58,6 +60,18 @@ def check_results(layout: Layout, item: RunItem, *, mapping_differs: str = "") -
             severity=dg.AssetCheckSeverity.ERROR if serious else dg.AssetCheckSeverity.WARN,
             metadata=metadata,
         )
+
+
+def _mapping_is_current(layout: Layout, item: RunItem) -> tuple[bool, dict[str, Any]]:
+    try:
+        found = text_of(layout.migration, item.resource_type)
+    except ConfigurationError as error:
+        return False, {"differs": str(error)}
+    # The name of a version carries the beginning of its text's hash.
+    current = not item.mapping_version or content_hash(found.text.encode())[:8] in item.mapping_version
+    return current, {} if current else {
+        "differs": f"{found.origin} differs from {item.mapping_version}, which was used."
+    }
 
 
 def _troubles(item: RunItem) -> dict[str, Any]:

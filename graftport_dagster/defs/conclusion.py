@@ -5,6 +5,7 @@ other ends: `concluding` wraps an executor, so that the process which watches ov
 the last word, and `reap` finds runs whose process is gone. What a result means is in `records.py`.
 """
 
+import multiprocessing
 import os
 import socket
 from collections.abc import Iterator
@@ -14,19 +15,32 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.layout import HOST_TAG, MIGRATION_TAG, PARENT_TAG, PROCESS_TAG, Layout
+from graftport_dagster.defs.stopping import is_stopping
 from graftport_dagster.defs.telling import result_tags
 from graftport_dagster.errors import ErrorClass
-from graftport_dagster.pipeline import Work, finish_run, skip_item, store_url
+from graftport_dagster.pipeline import Work, finish_run, open_store, skip_item
 from graftport_dagster.records import Result, Run, RunItem
+from graftport_dagster.store.leases import process_mark
 from graftport_dagster.store.record_store import RecordStore
 
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _DIED = "The process that did this died before it was done."
+_NOT_BEGUN = "Not begun: a process of this run died."
+_STOPPED = "the run was stopped"
 
 
-def process_tags() -> dict[str, str]:
-    """Tags by which another process can tell whether this one still lives."""
-    return {HOST_TAG: socket.gethostname(), PROCESS_TAG: str(os.getpid())}
+def process_tags(pid: int | None = None) -> dict[str, str]:
+    """Tags of a run that lives as long as this process (or that one), by which others can tell whether it does."""
+    pid = os.getpid() if pid is None else pid
+    return {HOST_TAG: socket.gethostname(), PROCESS_TAG: f"{pid} {process_mark(pid)}"}
+
+
+def tag_process(instance: dg.DagsterInstance, run_id: str) -> None:
+    """From within a step: names the process that the run lives as long as, unless `concluding` has done so."""
+    run = instance.get_run_by_id(run_id)
+    if run and PROCESS_TAG not in run.tags:
+        above = multiprocessing.parent_process()
+        instance.add_run_tags(run_id, process_tags(above.pid if above else None))
 
 
 def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, canceled: bool) -> Run | None:
@@ -36,7 +50,7 @@ def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, cance
     """
     for child in instance.get_runs(dg.RunsFilter(tags={PARENT_TAG: run_id}, statuses=_UNFINISHED)):
         _report_ended(instance, child, _DIED)
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         run = store.runs.find(run_id)
         if run is None or run.result.is_final:
             return run
@@ -47,22 +61,26 @@ def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, cance
 
 
 def _end_items(layout: Layout, store: RecordStore, run: Run, *, canceled: bool) -> None:
-    work = Work(layout.migration, store, run, should_stop=lambda: False, progress=lambda _: None)
     items = store.runs.items(run.run_id)
     for item in items:
         if not item.result.is_final:
-            store.runs.finish_item(_ended(item, canceled=canceled))
+            store.runs.finish_item(replace(item, result=Result.CANCELED) if canceled else _failed(item, _DIED))
+    work = Work(layout.migration, store, run, asks_to_stop=lambda: True, progress=lambda _: None)
     begun = {(item.resource_type, item.phase) for item in items}
+    # A type that failed in one phase has not begun the next, and that is no news.
+    failed = {item.resource_type for item in items if item.result is Result.FAILED}
     for resource_type in run.options.resource_types:
         for phase in run.options.phases:
-            if (resource_type, phase) not in begun:
-                skip_item(work, phase, resource_type, why="the run was stopped" if canceled else "its process died")
+            if (resource_type, phase) not in begun and resource_type not in failed:
+                item = skip_item(work, phase, resource_type, why=_STOPPED if canceled else _NOT_BEGUN)
+                if not canceled:
+                    store.runs.finish_item(_failed(item, _NOT_BEGUN))
 
 
-def _ended(item: RunItem, *, canceled: bool) -> RunItem:
-    if canceled:
-        return replace(item, result=Result.CANCELED)
-    return replace(item, result=Result.FAILED, first_error=item.first_error or _DIED, error_class=ErrorClass.UNEXPECTED)
+def _failed(item: RunItem, why: str) -> RunItem:
+    return replace(
+        item, result=Result.FAILED, first_error=item.first_error or why, error_class=ErrorClass.UNEXPECTED
+    )  # fmt: skip
 
 
 def concluding(inner: dg.ExecutorDefinition, layout: Layout) -> dg.ExecutorDefinition:
@@ -91,19 +109,21 @@ class _Concluding(dg.Executor):
         return self._inner.retries
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[Any]:
-        canceled = True
+        instance, run_id = plan_context.instance, plan_context.run_id
+        instance.add_run_tags(run_id, process_tags())
+        interrupted = True
         try:
             yield from self._inner.execute(plan_context, execution_plan)
-            canceled = False
+            interrupted = False
         except Exception:
-            canceled = False
+            interrupted = False
             raise
         finally:
-            conclude(plan_context.instance, self._layout, plan_context.run_id, canceled=canceled)
+            conclude(instance, self._layout, run_id, canceled=interrupted or is_stopping(instance, run_id))
 
 
 def reap(instance: dg.DagsterInstance, layout: Layout) -> list[str]:
-    """Reports runs of this migration as ended whose process is gone; says of each what was found.
+    """Ends runs of this migration whose process is gone, in Dagster and in the record store; tells of each.
 
     A killed process leaves its run STARTED in Dagster for ever. Another machine's processes cannot be seen
     from here; of theirs only children of finished runs are ended.
@@ -112,23 +132,33 @@ def reap(instance: dg.DagsterInstance, layout: Layout) -> list[str]:
     for run in instance.get_runs(dg.RunsFilter(tags={MIGRATION_TAG: layout.slug}, statuses=_UNFINISHED)):
         if why := _why_dead(instance, run):
             _report_ended(instance, run, why)
-            if PARENT_TAG not in run.tags:
-                conclude(instance, layout, run.run_id, canceled=run.status is dg.DagsterRunStatus.CANCELING)
             told.append(f"{run.run_id}: {why}")
+    with open_store() as store:
+        left = [run.run_id for run in store.runs.list(layout.slug) if not run.result.is_final]
+    for run_id in left:
+        ended = instance.get_run_by_id(run_id)
+        # Of a run that this Dagster does not know another one may know more.
+        if ended and ended.is_finished:
+            conclude(instance, layout, run_id, canceled=ended.status is dg.DagsterRunStatus.CANCELED)
     return told
 
 
 def _why_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    host, process = run.tags.get(HOST_TAG), run.tags.get(PROCESS_TAG)
-    if host == socket.gethostname() and process:
-        return "" if _lives(int(process)) else f"Its process {process} is gone."
+    pid, _, mark = run.tags.get(PROCESS_TAG, "").partition(" ")
+    if pid and run.tags.get(HOST_TAG) == socket.gethostname():
+        return "" if _lives(int(pid), mark) else f"Its process {pid} is gone."
     parent = instance.get_run_by_id(run.tags[PARENT_TAG]) if PARENT_TAG in run.tags else None
     return f"Its run {parent.run_id} has ended." if parent and parent.is_finished else ""
 
 
-def _lives(process: int) -> bool:
+def _lives(pid: int, mark: str) -> bool:
+    here, there = process_mark(os.getpid()).rpartition(":")[0], mark.rpartition(":")[0]
+    if here and there:
+        # Another boot's processes are gone; those of another container under this name are not ours to judge.
+        same_boot = here.partition(":")[0] == there.partition(":")[0]
+        return process_mark(pid) == mark if here == there else same_boot
     try:
-        os.kill(process, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:

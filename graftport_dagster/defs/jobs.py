@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.conclusion import concluding, process_tags
+from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import PARENT_TAG, PHASES_TAG, Layout
-from graftport_dagster.defs.options import run_config
 from graftport_dagster.records import Phase, ResourceType, RunOptions
 
 _DESCRIPTIONS = {

@@ -15,6 +15,7 @@ from graftport_dagster.records import Phase, ResourceType
 # Tags on Dagster's runs. Dagster shows and filters them; Graftport's own record of a run is in the record store.
 MIGRATION_TAG = "graftport/migration"
 PARENT_TAG = "graftport/parent"
+RETRY_TAG = "graftport/retry_of"
 PHASES_TAG = "graftport/phases"
 RESULT_TAG = "graftport/result"
 FIRST_ERROR_TAG = "graftport/first_error"

@@ -10,19 +10,19 @@ whose process died is ended by `conclusion.py`.
 import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import dagster as dg
 
-from graftport_dagster.defs.conclusion import concluding, process_tags, reap
+from graftport_dagster.defs.conclusion import concluding, reap, tag_process
 from graftport_dagster.defs.jobs import run_child
-from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, Layout
+from graftport_dagster.defs.launch import announce
+from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, RETRY_TAG, Layout
 from graftport_dagster.defs.options import OptionsResource
-from graftport_dagster.defs.steps import failure
+from graftport_dagster.defs.steps import failure, tell_open_records
 from graftport_dagster.defs.stopping import graceful, interrupt, is_stopping, was_interrupted
-from graftport_dagster.defs.telling import open_records_metadata, result_tags
+from graftport_dagster.defs.telling import result_tags
 from graftport_dagster.errors import GraftportError
-from graftport_dagster.pipeline import finish_run, open_work, released_types, run_phase, state_folder, store_url
+from graftport_dagster.pipeline import finish_run, open_store, open_work, released_types, run_phase, state_folder
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
 from graftport_dagster.reports import markdown
 from graftport_dagster.store.record_store import RecordStore
@@ -79,10 +79,12 @@ class _Whole:
                 context.log.info(f"Ended a run that nobody works for any more: {line}")
             asked = self.asked(options)
             tags = {PHASES_TAG: ",".join(asked.phases), DRY_RUN_TAG: str(self.dry_run).lower()}
-            context.instance.add_run_tags(context.run.run_id, {**self.layout.tags, **process_tags(), **tags})
+            context.instance.add_run_tags(context.run.run_id, {**self.layout.tags, **tags})
+            tag_process(context.instance, context.run.run_id)
             try:
-                with open_work(self.layout.migration, asked, run_id=context.run.run_id):
-                    pass
+                retry_of = context.run.tags.get(RETRY_TAG, "")
+                with open_work(self.layout.migration, asked, run_id=context.run.run_id, retry_of=retry_of):
+                    announce(context.run.run_id)
             except GraftportError as error:
                 raise failure(error) from error
 
@@ -97,6 +99,8 @@ class _Whole:
         )  # fmt: skip
         def one_type(context: dg.OpExecutionContext, options: OptionsResource) -> None:
             asked = self.asked(options)
+            if is_stopping(context.instance, context.run.run_id):
+                raise dg.DagsterExecutionInterruptedError
             if resource_type in asked.resource_types:
                 self.each(context, resource_type, asked)
 
@@ -109,18 +113,16 @@ class _Whole:
         def report(context: dg.OpExecutionContext, options: OptionsResource) -> None:
             """Loads what was released meanwhile, sets the run's result and fails where the exit status must be 1."""
             asked = self.asked(options)
-            with RecordStore.open(store_url()) as store:
+            with open_store() as store:
                 if Phase.LOAD in asked.phases and not self.dry_run:
                     self._load_released(context, store, asked)
                 run = finish_run(store, context.run.run_id)
                 text = markdown(store, run.run_id, reports_folder=state_folder() / "reports")
-                counts = store.incomplete.counts(self.layout.slug)
+                if not self.dry_run:
+                    tell_open_records(context, self.layout, store)
             context.log.info(text)
             context.instance.add_run_tags(run.run_id, result_tags(run))
             context.add_output_metadata({"result": str(run.result), "report": dg.MetadataValue.md(text)})
-            if not self.dry_run:
-                metadata = open_records_metadata(counts, now=datetime.now(UTC))
-                context.log_event(dg.AssetMaterialization(self.layout.asset("incomplete_records"), metadata=metadata))
             if sentence := _why_failed(run):
                 raise dg.Failure(sentence, metadata={"report": dg.MetadataValue.md(text)}, allow_retries=False)
 

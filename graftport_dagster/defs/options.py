@@ -1,12 +1,11 @@
 """What a person may ask of one run, as the resource `options` that every asset and op takes.
 
 One key for all of them, so that run configuration is always
-`resources: {options: {config: {limit: 5}}}`. Here a configuration becomes `records.RunOptions`
-and the other way round; what the options do is decided in `pipeline.py`.
+`resources: {options: {config: {limit: 5}}}`. Here a configuration becomes `records.RunOptions`; the other
+way round is `launch.run_config`, and what the options do is decided in `pipeline.py`.
 """
 
 from enum import Enum
-from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -135,16 +134,3 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 # One object for all migrations: `Definitions.merge` refuses two values under one key.
 OPTIONS = OptionsResource()
-
-
-def run_config(options: RunOptions) -> dict[str, Any]:
-    """The run configuration that asks for these options; the inverse of `to_run_options`.
-
-    `dry_run` is not in it, because it is a job of its own.
-    """
-    config = {
-        name: value
-        for name, value in options.as_dict().items()
-        if name in OptionsResource.model_fields and value not in (None, [], {})
-    }
-    return {"resources": {"options": {"config": config}}}

@@ -7,8 +7,8 @@ another run of the migration goes on or the migration is paused.
 import dagster as dg
 
 from graftport_dagster.defs.asking import why_not, without_person
+from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import Layout
-from graftport_dagster.defs.options import run_config
 from graftport_dagster.migration import Schedule
 from graftport_dagster.records import RunOptions
 

@@ -13,12 +13,12 @@ import dagster as dg
 
 from graftport_dagster.defs.asking import paused, without_person
 from graftport_dagster.defs.conclusion import reap
+from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import Layout
-from graftport_dagster.defs.options import run_config
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.records import ResourceType, RunOptions
 from graftport_dagster.reports.wording import presentable
-from graftport_dagster.sources import open_source
+from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Freshness, Source
 
 _FRESHNESS_SECONDS = 60

@@ -12,14 +12,16 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from graftport_dagster.defs.checks import check_results
-from graftport_dagster.defs.conclusion import process_tags, reap
-from graftport_dagster.defs.layout import ASSET_OF, PARENT_TAG, PHASES_TAG, Layout
+from graftport_dagster.defs.conclusion import reap, tag_process
+from graftport_dagster.defs.launch import announce
+from graftport_dagster.defs.layout import ASSET_OF, PARENT_TAG, PHASES_TAG, RETRY_TAG, Layout
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.stopping import StopRequest, graceful, interrupt
 from graftport_dagster.defs.telling import item_metadata, open_records_metadata, result_tags
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.pipeline import Work, finish_run, has_row_errors, open_work, run_phase, skip_item
 from graftport_dagster.records import Phase, ResourceType, Result, RunItem
+from graftport_dagster.store.record_store import RecordStore
 
 Event = dg.AssetCheckResult | dg.MaterializeResult[None]
 
@@ -72,7 +74,7 @@ class _Step:
             graceful(self.context) as stop,
             open_work(
                 self.layout.migration, asked, run_id=self.run_id, child_run_id=self.context.run.run_id,
-                should_stop=stop, progress=self.context.log.info,
+                should_stop=stop, progress=self.context.log.info, retry_of=self.context.run.tags.get(RETRY_TAG, ""),
             ) as work,
         ):  # fmt: skip
             try:
@@ -85,8 +87,9 @@ class _Step:
     def _begin(self) -> None:
         for line in reap(self.context.instance, self.layout):
             self.context.log.info(f"Ended a run that nobody works for any more: {line}")
-        tags = {**self.layout.tags, **process_tags(), PHASES_TAG: ",".join(self.phases)}
-        self.context.instance.add_run_tags(self.context.run.run_id, tags)
+        self.context.instance.add_run_tags(self.run_id, {**self.layout.tags, PHASES_TAG: ",".join(self.phases)})
+        tag_process(self.context.instance, self.run_id)
+        announce(self.run_id)
 
     def _own_items(self, work: Work) -> list[RunItem]:
         own = self.context.run.run_id
@@ -101,7 +104,7 @@ class _Step:
         self._finish(work)
 
     def _tell(self, work: Work, item: RunItem, stop: StopRequest, *, fail: bool) -> None:
-        checks = list(check_results(self.layout, item, mapping_differs=""))
+        checks = list(check_results(self.layout, item))
         if item.result is Result.CANCELED:
             self._observe(work, item)
             self._stop(work)
@@ -147,10 +150,12 @@ class _Step:
         if self.stands_alone:
             run = finish_run(work.store, self.run_id, canceled=canceled)
             self.context.instance.add_run_tags(self.run_id, result_tags(run))
-            tell_open_records(self.context, self.layout, work)
+            tell_open_records(self.context, self.layout, work.store)
 
 
-def tell_open_records(context: dg.AssetExecutionContext | dg.OpExecutionContext, layout: Layout, work: Work) -> None:
+def tell_open_records(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, layout: Layout, store: RecordStore
+) -> None:
     """Materializes `incomplete_records` from within another asset's or op's step."""
-    metadata = open_records_metadata(work.store.incomplete.counts(layout.slug), now=datetime.now(UTC))
+    metadata = open_records_metadata(store.incomplete.counts(layout.slug), now=datetime.now(UTC))
     context.log_event(dg.AssetMaterialization(layout.asset("incomplete_records"), metadata=metadata))

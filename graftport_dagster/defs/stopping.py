@@ -4,6 +4,7 @@ The first request lets the batch in hand end and be recorded; a second signal in
 once. What is recorded of what was not done is said in `pipeline.py` and `conclusion.py`.
 """
 
+import multiprocessing
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.layout import PARENT_TAG
+from graftport_dagster.errors import GraftportError
 
 STOPPING = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -28,20 +30,34 @@ class StopRequest:
 
     def __init__(self, context: dg.OpExecutionContext | dg.AssetExecutionContext, clock: Callable[[], float]) -> None:
         self._instance = context.instance
-        self._run_ids = [context.run.run_id, *filter(None, [context.run.tags.get(PARENT_TAG)])]
+        self._run_id = context.run.run_id
+        self._parent = context.run.tags.get(PARENT_TAG)
         self._clock = clock
         self._asked_at = clock()
         self.signaled_at: float | None = None
         self._stopped = False
 
     def __call__(self) -> bool:
-        """True from the first request on."""
+        """True from the first request on. Raises GraftportError where the parent's process was killed."""
         now = self._clock()
         if self.signaled_at is None and not self._stopped and now - self._asked_at >= _POLL_SECONDS:
             self._asked_at = now
-            runs = self._instance.get_runs(dg.RunsFilter(run_ids=self._run_ids))
-            self._stopped = any(run.status in STOPPING for run in runs)
+            self._stopped = self._is_stopped()
         return self.signaled_at is not None or self._stopped
+
+    def _is_stopped(self) -> bool:
+        if is_stopping(self._instance, self._run_id):
+            return True
+        if not self._parent:
+            return False
+        above = multiprocessing.parent_process()
+        parent = self._instance.get_run_by_id(self._parent)
+        if parent is not None and parent.status in STOPPING:
+            return True
+        if (above is not None and not above.is_alive()) or (parent is not None and parent.is_finished):
+            # Killed, a run leaves its children behind. Nobody asked for a stop, so this is no cancellation.
+            raise GraftportError("The run that this is a part of was killed.", code="RUN_KILLED", hint="Run again.")
+        return False
 
     def signaled(self) -> bool:
         """Notes a signal; True when it is another one than the first, and so an interrupt."""

@@ -77,12 +77,12 @@ def open_work(
     opened = open_store() if store is None else store
     try:
         _check(migration, options, opened)
-        run = opened.runs.start(
-            Run(
-                run_id=run_id, migration=migration.slug, options=options, retry_of=retry_of,
-                host=socket.gethostname(), pid=os.getpid(),
-            )
+        own = Run(
+            run_id=run_id, migration=migration.slug, options=options, retry_of=retry_of,
+            host=socket.gethostname(), pid=os.getpid(),
         )  # fmt: skip
+        # A lease is held by the process that works, which need not be the one that began the run.
+        run = replace(opened.runs.start(own), host=own.host, pid=own.pid)
         work = Work(migration, opened, run, should_stop, progress, child_run_id)
         try:
             yield work

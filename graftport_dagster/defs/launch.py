@@ -1,0 +1,119 @@
+"""The door of the command line: runs one job in the foreground and says how it ended.
+
+The job runs as `dagster job execute` in a process and session of its own, so that this process
+decides which signals reach it, and how often. Imports nothing of Dagster, so that `graftport`
+starts quickly. What is printed about the run is in `cli/`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+import yaml
+
+from graftport_dagster.pipeline import open_store
+from graftport_dagster.records import JsonObject, ResourceType, Run, RunOptions
+
+RUN_FILE_VARIABLE = "GRAFTPORT_RUN_FILE"
+_LOCATION = "graftport_dagster.definitions"
+_QUIET = "ignore:Function `job_execute_command` is superseded"
+_FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """How a foreground run ended.
+
+    `run` is what the record store knows of it, None where Dagster stopped before it began (the reason is in the
+    stream). `exit_status`: Dagster's, 0 or 1, or the negative number of the signal that killed it.
+    """
+
+    run: Run | None
+    exit_status: int
+
+
+def launch(
+    slug: str, options: RunOptions, *, job: str = "migrate", partition: ResourceType | None = None,
+    retry_of: str = "", stream: TextIO = sys.stderr,
+) -> Launched:  # fmt: skip
+    """Runs `<slug>_<job>` to its end, with Dagster's log lines on `stream`.
+
+    `partition`: for the jobs of assets (`extract`, `transform`, `load`, `migrate_one`). The first SIGINT, SIGTERM
+    or SIGHUP lets the batch in hand end; a later one interrupts at once.
+    """
+    tags = {"graftport/retry_of": retry_of, "dagster/partition": str(partition or "")}
+    with tempfile.TemporaryDirectory(prefix="graftport-") as folder:
+        config, run_file = Path(folder, "options.yaml"), Path(folder, "run_id")
+        config.write_text(yaml.safe_dump(run_config(options)), encoding="utf-8")
+        command = [
+            sys.executable, "-m", "dagster", "job", "execute", "-m", _LOCATION, "-j", f"{slug}_{job}",
+            "-c", str(config), "--tags", json.dumps({name: value for name, value in tags.items() if value}),
+        ]  # fmt: skip
+        exit_status = _execute(command, run_file, stream)
+        run_id = run_file.read_text(encoding="utf-8") if run_file.exists() else ""
+    if not run_id:
+        return Launched(None, exit_status)
+    with open_store() as store:
+        return Launched(store.runs.find(run_id), exit_status)
+
+
+def announce(run_id: str) -> None:
+    """Tells the process that launched this run, if one did, which run it is."""
+    if path := os.environ.get(RUN_FILE_VARIABLE):
+        Path(path).write_text(run_id, encoding="utf-8")
+
+
+def run_config(options: RunOptions) -> JsonObject:
+    """The run configuration that asks for these options.
+
+    `dry_run` is not in it, because that is a job of its own.
+    """
+    config = {name: value for name, value in options.as_dict().items() if value not in (None, [], {})}
+    del config["dry_run"]
+    return {"resources": {"options": {"config": config}}}
+
+
+def _execute(command: list[str], run_file: Path, stream: TextIO) -> int:
+    warnings = filter(None, [os.environ.get("PYTHONWARNINGS"), _QUIET])
+    environment = os.environ | {RUN_FILE_VARIABLE: str(run_file), "PYTHONWARNINGS": ",".join(warnings)}
+    with (
+        subprocess.Popen(  # noqa: S603 - the command is made above
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", start_new_session=True,
+        ) as process,
+        _forwarding(process),
+    ):  # fmt: skip
+        for line in process.stdout or ():
+            stream.write(line)
+            stream.flush()
+        return process.wait()
+
+
+@contextmanager
+def _forwarding(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Signals go on to the process, which passes the first to its steps; later ones reach the steps as well."""
+    received: list[int] = []
+
+    def forward(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if len(received) == 1:
+            process.send_signal(number)
+        elif process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+
+    numbers = [getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)]
+    before = {number: signal.signal(number, forward) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

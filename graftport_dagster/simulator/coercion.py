@@ -19,7 +19,6 @@ from graphql import (
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLScalarType,
     GraphQLSchema,
     OperationDefinitionNode,
     Undefined,
@@ -71,10 +70,11 @@ def _boolean(value: Any) -> Any:
 
 def _decimal(value: Any) -> Any:
     try:
-        if isinstance(value, bool) or not Decimal(str(value)).is_finite():
-            raise InvalidOperation
+        number = Decimal("NaN" if isinstance(value, bool) else str(value))
     except InvalidOperation:
-        raise InvalidValueError(f"invalid decimal '{value}'") from None
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise InvalidValueError(f"invalid decimal '{value}'")
     return str(value)
 
 
@@ -168,9 +168,7 @@ def _coerce(declared: GraphQLInputType, value: Any, path: list[str | int], probl
     return _coerce_leaf(declared, value, path, problems)
 
 
-def _coerce_leaf(
-    declared: GraphQLScalarType | GraphQLEnumType, value: Any, path: list[str | int], problems: list[Problem]
-) -> Any:
+def _coerce_leaf(declared: Any, value: Any, path: list[str | int], problems: list[Problem]) -> Any:
     if isinstance(declared, GraphQLEnumType):
         if isinstance(value, str) and value in declared.values:
             return value

@@ -54,7 +54,7 @@ def from_rule(rule: Object, currency: str) -> Object:
         value = {"value": int(Decimal(text or "0"))}
     elif kind == "variantWeight":
         value = {"value": {"value": float(text or 0), "unit": "KILOGRAMS"}}
-    return {kind: {"relation": relation, **value}}
+    return {str(kind): {"relation": relation, **value}}
 
 
 def takes_in(call: Call, source: Object, product: Object) -> bool:
@@ -146,7 +146,8 @@ def collections_of(call: Call, product: Object) -> list[Object]:
     found = [it for gid in product["collections"] if (it := call.state.get(gid))]
     for gid in call.state.find("smart collections", "all"):
         collection = call.state.get(gid)
-        if collection and gid not in product["collections"] and product["id"] not in collection["excluded"]:
-            if any(takes_in(call, source, product) for source in collection["sources"]):
-                found.append(collection)
+        if collection is None or gid in product["collections"] or product["id"] in collection["excluded"]:
+            continue
+        if any(takes_in(call, source, product) for source in collection["sources"]):
+            found.append(collection)
     return found

@@ -31,6 +31,7 @@ def routes(server: "Server") -> list[Route]:
         Route("/_simulator/faults", paths.faults, methods=["GET", "POST"]),
         Route("/_simulator/reset", paths.reset, methods=["POST"]),
         Route("/_simulator/edit", paths.edit, methods=["POST"]),
+        Route("/_simulator/stop", paths.stop, methods=["POST"]),
         Route("/_simulator/revoke", paths.revoke, methods=["POST"]),
     ]
 
@@ -103,6 +104,10 @@ class _Control:
                 edited["updatedAt"] = self._state.now()
                 self._state.put(edited)
         return _json(self._whole(edited))
+
+    async def stop(self, _: Request) -> Response:
+        self._server.stop()
+        return _json({"stopping": True})
 
     async def revoke(self, request: Request) -> Response:
         """Body: `{"token": "…"}`; with `{"restore": "…"}` it is good again."""

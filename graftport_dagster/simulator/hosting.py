@@ -71,9 +71,13 @@ async def _run(
     idle_seconds: float | None,
     listening: Callable[[int], None] | None,
 ) -> None:
+    def stop() -> None:
+        web.should_exit = True
+
+    server.stop = stop
     background: list[asyncio.Task[Any]] = []
     if idle_seconds is not None:
-        background.append(asyncio.create_task(_end_when_idle(web, server, idle_seconds)))
+        background.append(asyncio.create_task(_end_when_idle(server, idle_seconds)))
     if listening is not None:
         background.append(asyncio.create_task(_tell(web, listener, listening)))
     try:
@@ -89,7 +93,7 @@ async def _tell(web: uvicorn.Server, listener: socket.socket, listening: Callabl
     listening(listener.getsockname()[1])
 
 
-async def _end_when_idle(web: uvicorn.Server, server: Server, idle_seconds: float) -> None:
+async def _end_when_idle(server: Server, idle_seconds: float) -> None:
     while time.monotonic() - server.last_asked < idle_seconds:
         await asyncio.sleep(min(5.0, idle_seconds / 4))
-    web.should_exit = True
+    server.stop()

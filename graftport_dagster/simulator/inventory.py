@@ -12,7 +12,7 @@ from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.state import Object, split_gid
 
-_REASONS = (
+_REASONS = (  # noqa: SIM905 - words read better in a line
     "correction cycle_count_available damaged movement_canceled movement_created movement_received movement_updated "
     "other promotion quality_control received reservation_created reservation_deleted reservation_updated restock "
     "safety_stock shrinkage"
@@ -106,8 +106,10 @@ def _put(call: Call, given: Object, name: str, quantity: int) -> Object:
     before = variant["levels"].get(given["locationId"], 0)
     variant["levels"][given["locationId"]] = quantity
     call.state.put(variant)
-    return {"name": name, "delta": quantity - before, "quantityAfterChange": quantity, "itemId": given["inventoryItemId"],
-            "locationId": given["locationId"]}  # fmt: skip
+    return {
+        "name": name, "delta": quantity - before, "quantityAfterChange": quantity,
+        "itemId": given["inventoryItemId"], "locationId": given["locationId"],
+    }  # fmt: skip
 
 
 def _group(call: Call, given: Object, changes: list[Object]) -> Object:
@@ -141,10 +143,11 @@ def _activation_errors(name: str, available: int | None, on_hand: int | None, *,
     if available is not None and on_hand is not None:
         message = f"{start} not allowed to set available and on_hand quantities at the same time."
         return [user_error([field], message) for field, _ in given]
+    already = "when the item is already active at the location."
     if active and available is not None:
-        return [user_error(["available"], "Not allowed to set available quantity when the item is already active at the location.")]  # fmt: skip
+        return [user_error(["available"], f"Not allowed to set available quantity {already}")]
     if active and on_hand is not None:
-        return [user_error(["onHand"], "Not allowed to set an on_hand quantity when the item is already active at the location.")]  # fmt: skip
+        return [user_error(["onHand"], f"Not allowed to set an on_hand quantity {already}")]
     message = f"{start} the quantity needs to be between -1 billion and 1 billion."
     return [user_error([field], message) for field, it in given if it is not None and abs(it) > _MOST]
 
@@ -161,7 +164,7 @@ def _item_update(call: Call, arguments: Arguments) -> Object:
         message = f"Measurement weight value {weight['value']:g} kg must be >= 0 kg"
         errors.append(user_error(["input", "measurement", "weight"], message))
     code = given.get("harmonizedSystemCode")
-    if code and not (code.isdigit() and 6 <= len(code) <= 13):  # noqa: PLR2004 - as the message says
+    if code and not (code.isdigit() and 6 <= len(code) <= 13):
         message = "Harmonized system code must be a number between six and thirteen digits"
         errors.append(user_error(["input", "harmonizedSystemCode"], message))
     if errors:

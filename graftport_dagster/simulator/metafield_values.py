@@ -12,20 +12,21 @@ from typing import Any
 
 import orjson
 
-_MEASUREMENTS = (
+_MEASUREMENTS = (  # noqa: SIM905 - words read better in a line
     "antenna_gain area battery_charge_capacity battery_energy_capacity capacitance concentration "
     "data_storage_capacity data_transfer_rate dimension display_density distance duration electric_current "
     "electrical_resistance energy frequency illuminance inductance luminous_flux mass_flow_rate power pressure "
     "resolution rotational_speed sound_level speed temperature thermal_power voltage volume volumetric_flow_rate weight"
 ).split()
 _REFERENCES = {
-    "product_reference": ("Product",), "variant_reference": ("ProductVariant",), "collection_reference": ("Collection",),
+    "product_reference": ("Product",), "variant_reference": ("ProductVariant",),
+    "collection_reference": ("Collection",),
     "file_reference": ("MediaImage", "GenericFile", "Video"), "customer_reference": ("Customer",),
     "page_reference": ("Page",), "article_reference": ("Article",), "order_reference": ("Order",),
     "company_reference": ("Company",), "metaobject_reference": ("Metaobject",), "mixed_reference": ("Metaobject",),
     "product_taxonomy_value_reference": ("TaxonomyValue",),
 }  # fmt: skip
-_PLAIN = (
+_PLAIN = (  # noqa: SIM905 - words read better in a line
     "boolean color date_time date id json language link money multi_line_text_field number_decimal number_integer "
     "rating rich_text_field single_line_text_field url"
 ).split()
@@ -33,12 +34,12 @@ _LISTED = ("color", "date_time", "date", "link", "number_decimal", "number_integ
            "url", *_MEASUREMENTS, *_REFERENCES)  # fmt: skip
 TYPES: tuple[str, ...] = (*_PLAIN, *_MEASUREMENTS, *_REFERENCES, *(f"list.{name}" for name in _LISTED))
 
-_UNITS = frozenset(
+_UNITS = frozenset((  # noqa: SIM905 - words read better in a line
     "mm cm m in ft yd ml cl l m3 us_fl_oz us_pt us_qt us_gal imp_fl_oz imp_pt imp_qt imp_gal kg g oz lb "
-    "millimeters centimeters meters inches feet yards milliliters centiliters liters cubic_meters us_fluid_ounces "
-    "us_pints us_quarts us_gallons imperial_fluid_ounces imperial_pints imperial_quarts imperial_gallons kilograms "
-    "grams ounces pounds celsius fahrenheit kelvin seconds minutes hours days weeks".split()
-)
+    "millimeters centimeters meters inches feet yards milliliters centiliters liters cubic_meters "
+    "us_fluid_ounces us_pints us_quarts us_gallons imperial_fluid_ounces imperial_pints imperial_quarts "
+    "imperial_gallons kilograms grams ounces pounds celsius fahrenheit kelvin seconds minutes hours days weeks"
+).split())  # fmt: skip
 _SCHEMES = ("http", "https", "mailto", "sms", "tel")
 _MOST_IN_LIST = 128
 

@@ -103,7 +103,7 @@ def _written(
     if sentence:
         return None, [(["value"], sentence, "INVALID_VALUE")]
     unique = bool(definition and definition["unique"])
-    if unique and _taken(call, owner, owner_type, namespace, key, value):
+    if unique and _taken(call, owner, owner_type, namespace, key, value or ""):
         sentence = (
             "Value is already assigned to another metafield. Choose a different value to ensure it remains unique."
         )
@@ -158,7 +158,7 @@ def _set(call: Call, arguments: Arguments) -> Object:
         raise refuse(["metafields"], message, "LESS_THAN_OR_EQUAL_TO")
     errors: list[Object] = []
     owners: dict[str, Object] = {}
-    written = []
+    written: list[Object] = []
     for index, given in enumerate(inputs):
         owner = owners.get(given["ownerId"]) or call.state.get(given["ownerId"])
         if owner is None or split_gid(owner["id"])[0] not in OWNER_TYPES:

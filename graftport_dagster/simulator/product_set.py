@@ -253,7 +253,7 @@ def _store_in_order(call: Call, ordered: list[Object]) -> None:
             message = (
                 "Value is already assigned to another metafield. Choose a different value to ensure it remains unique."
             )
-            path = ["input", "variants", position - 1, "metafields", 0, "value"]
+            path: list[str | int] = ["input", "variants", position - 1, "metafields", 0, "value"]
             raise refuse(path, message, "INVALID_METAFIELD")
 
 
@@ -265,7 +265,7 @@ def _variant_file(
     if given["file"] is None:
         variant["mediaId"] = None
         return []
-    wanted = given["file"].get("id") or addresses.get(given["file"].get("originalSource") or "")
+    wanted = given["file"].get("id") or addresses.get(given["file"].get("originalSource") or "", "")
     if wanted not in product["media"] or call.state.get(wanted) is None:
         message = "Any file specified for a variant must also be specified in the files of the product."
         return [user_error([*path, "file"], message, "INVALID_VARIANT")]

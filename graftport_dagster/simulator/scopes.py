@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from graftport_dagster.simulator.answers import TopLevelError
 from graftport_dagster.simulator.parts import Call
 
-_NAMES = (
+_NAMES = (  # noqa: SIM905 - words read better in a line
     "products inventory locations publications files customers orders discounts gift_cards gift_card_transactions "
     "content online_store_pages online_store_navigation markets metaobjects metaobject_definitions translations "
     "merchant_managed_fulfillment_orders assigned_fulfillment_orders third_party_fulfillment_orders fulfillments"

@@ -7,6 +7,7 @@ answered in `execution.py`; `/_simulator/` is in `control.py`, running all this 
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -45,6 +46,7 @@ class Server:
         self.last_asked = time.monotonic()
         self._late: set[asyncio.Task[None]] = set()
         self._issued = 0
+        self.stop: Callable[[], None] = lambda: None
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -107,7 +109,8 @@ class Server:
             late = asyncio.create_task(self._later(rule, question, request))
             self._late.add(late)
             late.add_done_callback(self._late.discard)
-            return cut(request.scope)
+            cut(request.scope)
+            return None
         answer: dict[str, Any] = {}
         if FAULTS[rule.fault]:
             answer = self._answered(question, request, rule)
@@ -128,7 +131,8 @@ class Server:
         whole = orjson.dumps(answer)
         if rule.fault.startswith(("reset", "hangup")):
             midway = whole if rule.fault == "hangup_midway" else None
-            return cut(request.scope, hard=rule.fault.startswith("reset"), after=midway)
+            cut(request.scope, hard=rule.fault.startswith("reset"), after=midway)
+            return None
         if name == "token_revoked":
             self.revoked.add(request.headers["x-shopify-access-token"])
             return _json(_INVALID_TOKEN, 401)

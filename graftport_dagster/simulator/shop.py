@@ -67,8 +67,11 @@ def _installation(call: Call, *_: Any) -> Object:
 
 def app(call: Call, *_: Any) -> Object:
     """The app that asks."""
-    return {"id": gid_of("App", 1_000_001), "title": "Graftport", "handle": "graftport", "developerName": "Graftport",
-            "apiKey": "graftport", "embedded": False, "installation": {"id": gid_of("AppInstallation", call.state.shop_number)}}  # fmt: skip
+    installation = {"id": gid_of("AppInstallation", call.state.shop_number)}
+    return {
+        "id": gid_of("App", 1_000_001), "title": "Graftport", "handle": "graftport", "developerName": "Graftport",
+        "apiKey": "graftport", "embedded": False, "installation": installation,
+    }  # fmt: skip
 
 
 def _versions(*_: Any) -> list[Object]:

@@ -181,7 +181,10 @@ class State:
         """Objects of a type by id, from behind a number on; read in pieces, so that writes may come between."""
         comparison, order = ("<", "DESC") if backwards else (">", "ASC")
         edge = after or (2**62 if backwards else 0)
-        sql = f"SELECT number, body FROM objects WHERE type = ? AND number {comparison} ? ORDER BY number {order} LIMIT 300"  # noqa: S608 - two fixed words
+        sql = (
+            f"SELECT number, body FROM objects WHERE type = ? AND number {comparison} ? "  # noqa: S608 - two fixed words
+            f"ORDER BY number {order} LIMIT 300"
+        )
         while rows := self._db.execute(sql, (kind, edge)).fetchall():
             for number, body in rows:
                 edge = number
@@ -224,7 +227,7 @@ class State:
         self._last_request += 1
         entry["number"] = self._last_request
         self._requests.append((self._last_request, orjson.dumps(entry)))
-        if len(self._requests) >= 100:  # noqa: PLR2004 - a batch
+        if len(self._requests) >= 100:
             self.flush_requests()
         return self._last_request
 

@@ -5,6 +5,7 @@ What lives here: graphql-ruby's static checks as Shopify answers them (recorded 
 graphql-ruby's code. Variables' values are `coercion.py`'s.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from graphql import (
@@ -110,6 +111,7 @@ class ShopifyRule(ValidationRule):
         self.report_error(GraphQLError(message, node, path=steps, extensions=extensions))
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
+        """The start of a path, and variables that nobody uses."""
         name = f" {node.name.value}" if node.name else ""
         self._steps = [f"{node.operation.value}{name}"]
         used = {usage.node.name.value for usage in self.context.get_recursive_variable_usages(node)}
@@ -121,16 +123,19 @@ class ShopifyRule(ValidationRule):
                 self._report(definition, message, code="variableNotUsed", variableName=variable)
 
     def enter_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> None:
+        """A fragment on a type that is not there."""
         self._steps = [f"fragment {node.name.value}"]
         self._check_condition(node.type_condition)
 
     def enter_inline_fragment(self, node: InlineFragmentNode, *_: Any) -> None:
-        condition = node.type_condition
-        self._steps.append(f"... on {condition.name.value}" if condition else "...")
-        if condition:
+        """Likewise, within a selection."""
+        condition: NamedTypeNode | None = node.type_condition
+        self._steps.append("..." if condition is None else f"... on {condition.name.value}")
+        if condition is not None:
             self._check_condition(condition)
 
     def leave_inline_fragment(self, *_: Any) -> None:
+        """One step up."""
         self._steps.pop()
 
     def _check_condition(self, condition: NamedTypeNode) -> None:
@@ -140,6 +145,7 @@ class ShopifyRule(ValidationRule):
             self._report(condition, message, code="undefinedType", typeName=name)
 
     def enter_variable_definition(self, node: Any, *_: Any) -> None:
+        """A variable of a type that is not there."""
         declared = node.type
         while not isinstance(declared, NamedTypeNode):
             declared = declared.type
@@ -152,6 +158,7 @@ class ShopifyRule(ValidationRule):
             )  # fmt: skip
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
+        """A field that its type does not have, its arguments and its selection."""
         self._steps.append(node.alias.value if node.alias else node.name.value)
         parent, field = self.context.get_parent_type(), self.context.get_field_def()
         if parent is None:
@@ -165,6 +172,7 @@ class ShopifyRule(ValidationRule):
         self._check_selection(node, get_named_type(field.type))
 
     def leave_field(self, *_: Any) -> None:
+        """One step up."""
         self._steps.pop()
 
     def _check_selection(self, node: FieldNode, returned: Any) -> None:
@@ -182,6 +190,7 @@ class ShopifyRule(ValidationRule):
         self._report(node, message, code=code, nodeName=subject, typeName=returned.name)
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        """A directive that is not there, and its arguments."""
         name = node.name.value
         directive = self.context.get_directive()
         if directive is None:
@@ -222,7 +231,8 @@ class ShopifyRule(ValidationRule):
         if not fits:
             key = node.name.value
             shown = print_ast(node.value)
-            message = f"Argument '{key}' on {owner} '{owner_name}' has an invalid value ({shown}). Expected type '{declared}'."
+            about = f"Argument '{key}' on {owner} '{owner_name}'"
+            message = f"{about} has an invalid value ({shown}). Expected type '{declared}'."
             self._report(node, message, path, code="argumentLiteralsIncompatible", typeName=owner, argumentName=key)
 
     def _fits(self, value: ValueNode, declared: GraphQLInputType, path: list[str]) -> bool:
@@ -234,7 +244,7 @@ class ShopifyRule(ValidationRule):
             return True
         if isinstance(declared, GraphQLList):
             items = value.values if isinstance(value, ListValueNode) else (value,)
-            return all([self._fits(item, declared.of_type, path) for item in items])
+            return _all_of(self._fits(item, declared.of_type, path) for item in items)
         if isinstance(declared, GraphQLInputObjectType):
             if not isinstance(value, ObjectValueNode):
                 return False
@@ -248,7 +258,7 @@ class ShopifyRule(ValidationRule):
         if isinstance(value, EnumValueNode):
             return False
         if isinstance(value, ListValueNode | ObjectValueNode):
-            return declared.name == "JSON"
+            return bool(declared.name == "JSON")
         try:
             coerce_scalar(declared.name, value_from_ast_untyped(value))
         except InvalidValueError as error:
@@ -281,6 +291,11 @@ class ShopifyRule(ValidationRule):
         if declared.is_one_of and (len(given) != 1 or nulls):
             message = f"OneOf Input Object '{declared.name}' must specify exactly one key."
             self._report(node, message, path, code="invalidOneOfInputObject", inputObjectType=declared.name)
+
+
+def _all_of(checks: Iterable[bool]) -> bool:
+    """Whether all hold; every one is made, because each reports what it finds."""
+    return all(list(checks))
 
 
 def _is_required(argument: Any) -> bool:

@@ -38,7 +38,7 @@ def new(call: Call, product_id: str) -> Object:
         "countryCodeOfOrigin": None, "provinceCodeOfOrigin": None, "harmonizedSystemCode": None,
         "weight": {"value": 0.0, "unit": "KILOGRAMS"}, "createdAt": now, "updatedAt": now,
     }  # fmt: skip
-    variant = {
+    variant: Object = {
         "id": call.state.new_id("ProductVariant"), "productId": product_id, "sku": None, "price": "0.00",
         "compareAtPrice": None, "barcode": None, "taxable": True, "taxCode": None, "inventoryPolicy": "DENY",
         "requiresComponents": False, "showUnitPrice": False, "unitPriceMeasurement": None, "mediaId": None,

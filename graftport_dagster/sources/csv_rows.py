@@ -171,7 +171,14 @@ class CsvRows:
     # --- getting over a damaged row ---------------------------------------------------------------
 
     def _has_swallowed(self, piece: _Piece) -> bool:
-        """Whether a cell of several lines holds a whole row: then a quote is missing, and the row is not one."""
+        """Whether a row of several lines is several rows with a quote missing in one of them.
+
+        It is when a quote stands in an unquoted cell, when its id has a line end, or when, in a table wide
+        enough to tell, one of its lines is a whole row.
+        """
+        text = piece.raw.decode("utf-8", "surrogateescape")
+        if "\n" in piece.cells[self._id_at].strip() or not self._strict.fullmatch(text):
+            return True
         if self._is_narrow:
             return False
         separators = len(self.columns) - 1
@@ -236,7 +243,7 @@ class CsvRows:
         return None if piece.many_lines and self._has_swallowed(piece) else self._row(piece)
 
     def _is_surely_row(self, piece: _Piece) -> bool:
-        """Whether a line that parses as a row can be no prose: many columns, a quoted cell, or an id of a known shape."""
+        """Whether a line that parses as a row is no prose: many columns, a quoted cell, or an id of a known shape."""
         if not self._is_narrow or b'"' in piece.raw:
             return True
         shape = _shape_of(piece.cells[self._id_at].strip())

@@ -8,7 +8,7 @@ reading goes on at the next object that parses. Nothing here knows of ids or col
 import json
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
@@ -18,9 +18,12 @@ from graftport_dagster.sources.file_bytes import Lines, refusal
 from graftport_dagster.sources.rows import BadRow, Row
 
 _BLOCK = 1 << 18
+_TRIES = 1000
 _JSON_HINT = "Export the row again as JSON (UTF-8, double quotes, no trailing commas, no NaN)."
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]"]', re.DOTALL)
 _NEXT_OBJECT = re.compile(rb"\}\s*,\s*(?=\{)")
+_END = re.compile(rb"\}\s*(\])[\s\}]*\Z")
+_SCALAR_END = re.compile(rb"[,\]}\s]")
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -131,7 +134,7 @@ class JsonArrayRows:
             if self._peek() == b"[":
                 self._move(self._at + 1)
                 return True
-            self._move(self._end_of_value())
+            self._skip_value()
             if self._peek() != b",":
                 raise refusal(self._path, "The object in the file has no array of rows.", "NO_ROWS", _JSON_HINT)
             self._move(self._at + 1)
@@ -139,10 +142,16 @@ class JsonArrayRows:
     def _key(self) -> None:
         if self._peek() != b'"':
             raise self._odd("where a name should be")
-        self._move(self._end_of_value())
+        self._skip_value()
         if self._peek() != b":":
             raise self._odd("behind a name")
         self._move(self._at + 1)
+
+    def _skip_value(self) -> None:
+        end = self._end_of_value()
+        if end < 0:
+            raise self._truncated()
+        self._move(end)
 
     def _leave(self, *, wrapped: bool) -> None:
         while wrapped and (mark := self._peek()) != b"}":
@@ -155,7 +164,7 @@ class JsonArrayRows:
                     self._path, f"The object holds a second array (line {self._line}).", "NOT_JSON",
                     "Give a file with one array of rows.",
                 )  # fmt: skip
-            self._move(self._end_of_value())
+            self._skip_value()
         self._move(self._at + wrapped)
         if self._peek():
             raise self._odd("behind the end")
@@ -163,46 +172,48 @@ class JsonArrayRows:
     def _element(self) -> Row | BadRow:
         if not self._peek():
             raise self._truncated()
-        line, start = self._line, self._at
+        line = self._line
         end = self._end_of_value()
         if end < 0:
             return self._resume(line)
-        raw = self._data[start:end]
+        raw = self._data[self._at : end]
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError:
             bad = not_json(line, raw)
-            self._move(end)
-            if bad.code == "NOT_JSON" and self._peek() not in (b",", b"]"):
-                self._at, self._line = start, line
+            if bad.code == "NOT_JSON" and not self._is_followed(len(raw)):
                 return self._resume(line)
+            self._move(self._at + len(raw))
             return bad
         self._move(end)
         if len(raw) > self._limit:
             return _too_large(line, raw, self._limit)
         return Row(line, value, raw) if type(value) is dict else _not_an_object(line, raw)
 
+    def _is_followed(self, size: int) -> bool:
+        """Whether a comma or the array's end stands behind an element of that size, so that its brackets are right."""
+        while True:
+            found = _SPACE.match(self._data, self._at + size)
+            place = found.end() if found else len(self._data)
+            if place < len(self._data) or not self._more():
+                return self._data[place : place + 1] in (b",", b"]")
+
     def _resume(self, line: int) -> BadRow:
         """The bad row of an element whose brackets or quotes do not match; moves to the next object that parses."""
+        while len(self._data) - self._at <= self._limit and self._more():
+            pass
         start = self._at
-        while self._more():
-            if len(self._data) - start > self._limit:
-                break
-        for found in _NEXT_OBJECT.finditer(self._data, start):
-            brace = found.end()
-            keep = self._at, self._line
-            self._at = brace
-            end = self._end_of_value()
-            self._at, self._line = keep
-            if end >= 0 and _parses(self._data[brace:end]):
+        for found in islice(_NEXT_OBJECT.finditer(self._data, start), _TRIES):
+            end, _ = self._scan(found.end())
+            if end >= 0 and _parses(self._data[found.end() : end]):
                 raw = self._data[start : found.start() + 1]
                 self._move(self._data.index(b",", found.start()))
                 return not_json(line, raw)
-        closing = re.compile(rb"\][\s\}]*\Z").search(self._data, start) if self._whole else None
+        closing = _END.search(self._data, start) if self._whole else None
         if closing is None:
             raise self._truncated()
-        raw = self._data[start : closing.start()]
-        self._move(closing.start())
+        raw = self._data[start : closing.start(1)]
+        self._move(closing.start(1))
         return not_json(line, raw)
 
     def _end_of_value(self) -> int:
@@ -211,16 +222,16 @@ class JsonArrayRows:
         if self._data[self._at : self._at + 1] not in (b"{", b"[", b'"'):
             return self._end_of_scalar()
         while True:
-            end, open_ended = self._scan()
+            end, open_ended = self._scan(self._at)
             if end >= 0 or not open_ended:
                 return end
             if self._whole or len(self._data) - self._at > self._limit + _BLOCK or not self._more():
                 return -1
 
-    def _scan(self) -> tuple[int, bool]:
-        """(end, False) of the bracketed or quoted value at the present place, or (-1, whether more data may help)."""
+    def _scan(self, place: int) -> tuple[int, bool]:
+        """(end, False) of the bracketed or quoted value at that place, or (-1, whether more data may help)."""
         depth = 0
-        for token in _TOKEN.finditer(self._data, self._at):
+        for token in _TOKEN.finditer(self._data, place):
             mark = token[0]
             if mark in (b"{", b"["):
                 depth += 1
@@ -233,7 +244,7 @@ class JsonArrayRows:
         return -1, True
 
     def _end_of_scalar(self) -> int:
-        while not (found := re.compile(rb"[,\]}\s]").search(self._data, self._at)) and self._more():
+        while not (found := _SCALAR_END.search(self._data, self._at)) and self._more():
             pass
         return found.start() if found else len(self._data)
 

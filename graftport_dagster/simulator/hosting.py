@@ -58,7 +58,8 @@ def serve(
         timeout_graceful_shutdown=2, timeout_keep_alive=75,
     )  # fmt: skip
     try:
-        asyncio.run(_run(uvicorn.Server(config), server, listener, idle_seconds, listening))
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_run(uvicorn.Server(config), server, listener, idle_seconds, listening))
     finally:
         listener.close()
         shop.close()

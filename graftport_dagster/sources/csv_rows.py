@@ -159,7 +159,7 @@ class CsvRows:
             return None
         if " " in row_id:
             self._spaced_ids = True
-        if self._is_narrow and len(self._shapes) < _SHAPES:
+        if len(self._shapes) < _SHAPES:
             self._shapes.add(_shape_of(row_id))
         return Row(piece.line, values, piece.raw)
 
@@ -246,7 +246,10 @@ class CsvRows:
         """Whether a line that parses as a row is no prose: many columns, a quoted cell, or an id of a known shape."""
         if not self._is_narrow or b'"' in piece.raw:
             return True
-        shape = _shape_of(piece.cells[self._id_at].strip())
+        return self._has_known_shape(piece.cells[self._id_at])
+
+    def _has_known_shape(self, row_id: str) -> bool:
+        shape = _shape_of(row_id.strip())
         return shape in self._shapes and "9" in shape and len(shape) > 1
 
     def _damaged(self, piece: _Piece, *, in_doubt: bool) -> BadRow:
@@ -273,7 +276,10 @@ class CsvRows:
         return BadRow(piece.line, first, code, reason, hint, row_id)
 
     def _begins_like_a_row(self, first: bytes) -> bool:
-        return self._seems_id(self._id_in(first.decode("utf-8", "surrogateescape")))
+        text = first.decode("utf-8", "surrogateescape")
+        if self._seems_id(self._id_in(text)):
+            return True
+        return not self._id_at and self._has_known_shape(text.split(self.separator)[0].strip(' "'))
 
 
 class _Feed:

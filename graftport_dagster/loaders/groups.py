@@ -84,8 +84,8 @@ def _split_variants(groups: FieldGroups, variants: list[JsonObject], found: dict
 def select(resource_type: ResourceType, envelope: JsonObject, wanted: Collection[str]) -> JsonObject:
     """The envelope with the wanted groups only.
 
-    Variants keep what names them (`optionValues`, and `id` when known), because Shopify takes the list as a
-    whole; without a wanted field of theirs they are left out, and so left alone.
+    Variants keep what names them (`optionValues`, and `id` when known), and bring the options along, because
+    Shopify takes both lists as a whole and together; without a wanted field they are left out, and so left alone.
     """
     groups = field_groups(resource_type)
     chosen: JsonObject = {}
@@ -94,6 +94,8 @@ def select(resource_type: ResourceType, envelope: JsonObject, wanted: Collection
             variants = [_select_variant(groups, variant, wanted) for variant in value]
             if CONTENT in wanted or any(set(variant) - {"optionValues", "id"} for variant in variants):
                 chosen["variants"] = variants
+                if "productOptions" in envelope["input"]:
+                    chosen["productOptions"] = envelope["input"]["productOptions"]
         elif groups.input.get(name, CONTENT) in wanted:
             chosen[name] = value
     siblings = {

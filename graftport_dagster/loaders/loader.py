@@ -221,7 +221,9 @@ def _outcome(plan: Plan) -> Outcome:
 def _finished(settlement: Settlement, plan: Plan) -> Settlement:
     if plan.groups is None:
         return replace(settlement, clean=True, landed_groups=plan.record.group_hashes)
-    return replace(settlement, landed_groups=plan.groups)
+    # Some groups have landed and the record stays pending in the others, with no step left half done.
+    released = (MAIN_STEP, PUBLISH_STEP)
+    return replace(settlement, landed_groups=plan.groups, steps_done={}, steps_released=released)
 
 
 def _chunks(plans: Sequence[Plan], size: int) -> Iterator[list[Plan]]:

@@ -4,7 +4,7 @@ Reads the record store in batches; sends nothing and writes nothing. A dry run p
 load does.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from graftport_dagster.errors import MissingReferenceError, RecordError
@@ -33,7 +33,7 @@ class Planner:
         loads, slug = self._context.store.loads, self._context.migration.slug
         ids = [record.source_id for record in batch]
         parts = loads.parts(slug, self._context.store_gid, self._loader.resource_type, ids)
-        done = loads.done_steps(slug, self._context.store_gid, self._loader.resource_type, ids)
+        done = self._done(batch)
         identities = self._identities(batch)
         plans: list[Plan] = []
         settlements: list[Settlement] = []
@@ -42,19 +42,32 @@ class Planner:
             if (outcome := self._untried(record, done)) is not None:
                 untried.append(outcome)
                 continue
-            made = self._guarded(record, parts.get(record.source_id, {}), done.get(record.source_id, {}), identities)
+            made = self._guarded(record, parts.get(record.source_id, {}), record.source_id in done, identities)
             if isinstance(made, Plan):
                 plans.append(made)
             else:
                 settlements.append(made)
         return plans, settlements, untried
 
-    def _untried(self, record: LoadInput, done: Container[str]) -> Outcome | None:
+    def _done(self, batch: Sequence[LoadInput]) -> set[str]:
+        """Records whose main step is done for the very payload that is staged now: only the rest is left."""
+        found = self._context.store.loads.done_steps(
+            self._context.migration.slug,
+            self._context.store_gid,
+            self._loader.resource_type,
+            [record.source_id for record in batch],
+        )
+        hashes = {source_id: steps.get(MAIN_STEP, ("", ""))[0] for source_id, steps in found.items()}
+        return {
+            record.source_id for record in batch if record.gid and hashes.get(record.source_id) == record.payload_hash
+        }
+
+    def _untried(self, record: LoadInput, done: Set[str]) -> Outcome | None:
         if not self._options.resend_refused and record.refused_hash == record.payload_hash:
             return Outcome.REFUSED_BEFORE
         return Outcome.UNCHANGED if self._groups(record, done) == {} else None
 
-    def _groups(self, record: LoadInput, done: Container[str]) -> Mapping[str, str] | None:
+    def _groups(self, record: LoadInput, done: Set[str]) -> Mapping[str, str] | None:
         """The groups that a filtered update sends: None for all, {} for nothing to send."""
         wanted = self._options.field_filter.get(self._loader.resource_type)
         if wanted is None or not _has_landed(record) or record.source_id in done:
@@ -75,7 +88,7 @@ class Planner:
         self,
         record: LoadInput,
         parts: Mapping[RecordKey, Identity],
-        done: Mapping[str, tuple[str, str]],
+        is_set: bool,  # noqa: FBT001 - private
         identities: Mapping[RecordKey, Identity],
     ) -> Plan | Settlement:
         try:
@@ -85,7 +98,7 @@ class Planner:
             if missing:
                 held = unsent(record, Outcome.HELD, reason="reference", error=self._waiting(missing))
                 return replace(held, waits_for=missing)
-            return self._one(record, parts, done, identities)
+            return self._one(record, parts, is_set, identities)
         except RecordError as error:
             return unsent(record, Outcome.ERRORED, error=error)
 
@@ -104,16 +117,15 @@ class Planner:
         self,
         record: LoadInput,
         parts: Mapping[RecordKey, Identity],
-        done: Mapping[str, tuple[str, str]],
+        is_set: bool,  # noqa: FBT001 - private
         identities: Mapping[RecordKey, Identity],
     ) -> Plan | Settlement:
         open_step = self._open_steps.get(record.source_id)
         has_landed = _has_landed(record)
-        if has_landed and self._options.conflict_strategy == "skip" and not done and open_step is None:
+        if has_landed and self._options.conflict_strategy == "skip" and not is_set and open_step is None:
             return unsent(record, Outcome.SKIPPED, reason="conflict strategy skip")
-        groups = self._groups(record, done)
+        groups = self._groups(record, {record.source_id} if is_set else set())
         envelope = record.payload if groups is None else select(self._loader.resource_type, record.payload, groups)
-        set_hash, set_gid = done.get(MAIN_STEP, ("", ""))
         plan = Plan(
             record=record,
             envelope=resolve(envelope, lambda key: self._put(identities[key])),
@@ -124,7 +136,7 @@ class Planner:
             sends_stock=not has_landed or record.landed_groups.get("stock") != record.group_hashes.get("stock"),
             groups=groups,
             open_step=open_step,
-            is_set=set_hash == record.payload_hash and bool(set_gid),
+            is_set=is_set,
         )
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)

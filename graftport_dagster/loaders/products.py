@@ -151,7 +151,9 @@ class ProductLoader:
 
     def is_gone(self, error: UserError) -> bool:
         """Shopify's word for an update of a product that was deleted."""
-        return error.code == "PRODUCT_DOES_NOT_EXIST"
+        return error.code == "PRODUCT_DOES_NOT_EXIST" or (
+            error.code == "NOT_FOUND" and error.message.startswith("Resource matching the identifier")
+        )
 
     def read(self, plan: Plan, caller: Caller) -> JsonObject | None:
         """The product's own fields, and its variants in the order of the payload's."""

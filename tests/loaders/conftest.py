@@ -1,0 +1,190 @@
+"""A record store, a simulated Shopify store in a process of its own, and short ways to stage and load."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import requests
+
+from graftport_dagster.loaders import preflight
+from graftport_dagster.loaders.groups import group_hashes
+from graftport_dagster.loaders.loader import Loading, Tally
+from graftport_dagster.loaders.plan import LoadContext
+from graftport_dagster.loaders.registry import loader_for
+from graftport_dagster.migration import Defaults, Destination, Migration, SourceSettings
+from graftport_dagster.records import JsonObject, ResourceType, Run, RunOptions, SourceRecord
+from graftport_dagster.shopify.client import Shop
+from graftport_dagster.shopify.credentials import AccessToken
+from graftport_dagster.store.record_store import Dataset, RecordStore, Selection, StagedResult
+
+MIGRATION = "shop"
+
+
+@dataclass
+class Clock:
+    """A clock that tests turn by hand."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class World:
+    """Everything that a load needs, and what it left behind."""
+
+    url: str
+    store: RecordStore
+    migration: Migration
+    clock: Clock = field(default_factory=Clock)
+    patience_seconds: float = 20
+    runs: int = 0
+
+    def shop(self) -> Shop:
+        return Shop(
+            self.url, credentials=AccessToken("secret"), concurrency=self.migration.destination.concurrency,
+            timeout_seconds=3, patience_seconds=self.patience_seconds,
+        )  # fmt: skip
+
+    def options(self, **options: Any) -> None:
+        """Changes what the migration file says under `options`."""
+        defaults = self.migration.options.model_copy(update=options)
+        self.migration = self.migration.model_copy(update={"options": defaults})
+
+    def begin(self, **options: Any) -> Run:
+        self.runs += 1
+        return self.store.runs.start(Run(f"run-{self.runs}", MIGRATION, RunOptions(**options)))
+
+    def stage(self, resource_type: ResourceType, payloads: dict[str, JsonObject]) -> None:
+        run, data = self.begin(), Dataset(MIGRATION)
+        version = self.store.mappings.publish("magento", resource_type, "$", by="")
+        records = [SourceRecord(source_id, payload) for source_id, payload in payloads.items()]
+        self.store.source_records.upsert(data, resource_type, run, records)
+        for batch in self.store.staged_records.to_transform(data, data, resource_type, version, "", Selection()):
+            results = []
+            for given in batch:
+                payload = orjson.loads(given.payload)
+                hashes = group_hashes(resource_type, payload)
+                results.append(StagedResult(given.source_id, given.source_hash, payload, hashes))
+            self.store.staged_records.stage(data, resource_type, run, version, "", results)
+
+    def load(
+        self, resource_type: ResourceType, *, should_stop: Callable[[], bool] = lambda: False, **options: Any
+    ) -> Tally:
+        run = self.begin(**options)
+        shop = self.shop()
+        facts = preflight.ask(shop)
+        preflight.prepare(shop, facts, [ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS])
+        self.store.loads.put_identities(MIGRATION, facts.gid, preflight.locations(self.migration, facts))
+        lease = self.store.loads.acquire(MIGRATION, facts.gid, resource_type, run)
+        context = LoadContext(
+            migration=self.migration, store=self.store, run=run, store_gid=facts.gid, dataset=Dataset(MIGRATION),
+            publications=facts.publications, selection=Selection(), should_stop=should_stop,
+            progress=lambda _line: None, now=self.clock,
+        )  # fmt: skip
+        try:
+            return Loading(loader_for(resource_type), context, shop, lease).run()
+        finally:
+            self.store.loads.release(lease)
+            shop.close()
+
+    def story(self, resource_type: ResourceType, source_id: str) -> JsonObject:
+        return self.store.story(MIGRATION, resource_type, source_id)
+
+    def incomplete(self) -> list[JsonObject]:
+        return self.store.incomplete.open(MIGRATION)
+
+    # --- the other side ----------------------------------------------------------
+
+    def objects(self, kind: str) -> list[JsonObject]:
+        found: list[JsonObject] = requests.get(f"{self.url}/_simulator/objects?type={kind}", timeout=10).json()
+        return found
+
+    def writes(self) -> list[JsonObject]:
+        asked = requests.get(f"{self.url}/_simulator/requests?after=0", timeout=10).json()
+        requests_made = asked["requests"] if isinstance(asked, dict) else asked
+        return [request for request in requests_made if request["writes"]]
+
+    def fault(self, fault: str, operation: str, **more: Any) -> None:
+        rule = {"fault": fault, "operation": operation, "times": 1, **more}
+        requests.post(f"{self.url}/_simulator/faults", json=rule, timeout=10).raise_for_status()
+
+    def calm(self) -> None:
+        requests.post(f"{self.url}/_simulator/faults", json={"faults": [], "replace": True}, timeout=10)
+
+    def graphql(self, query: str, **variables: Any) -> JsonObject:
+        """What a merchant, or another app, does."""
+        answer = requests.post(
+            f"{self.url}/admin/api/2026-10/graphql.json", json={"query": query, "variables": variables},
+            headers={"X-Shopify-Access-Token": "another"}, timeout=10,
+        ).json()  # fmt: skip
+        assert "errors" not in answer, answer
+        data: JsonObject = answer["data"]
+        return data
+
+
+@pytest.fixture(scope="session")
+def simulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a simulator that runs in its own process for the whole session."""
+    state = tmp_path_factory.mktemp("simulator") / "state.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(state),
+         "--plan", "unlimited"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def world(simulator_url: str, tmp_path: Path) -> Iterator[World]:
+    """An empty Shopify store and an empty record store."""
+    requests.post(f"{simulator_url}/_simulator/reset", timeout=10).raise_for_status()
+    destination = Destination(shop=simulator_url, access_token="env:TOKEN", concurrency=4)
+    migration = Migration(
+        slug=MIGRATION, folder=tmp_path, source=SourceSettings(platform="magento"), destination=destination,
+        options=Defaults(),
+    )  # fmt: skip
+    with RecordStore.open(f"sqlite:///{tmp_path}/records.db") as store:
+        yield World(simulator_url, store, migration)
+
+
+def product(title: str, *, price: str = "10.00", quantity: int = 5, **more: Any) -> JsonObject:
+    """A product of two sizes."""
+    handle = title.lower().replace(" ", "-")
+    stock = {"locationId": {"$ref": {"resource_type": "locations", "source_id": "default"}}, "name": "available"}
+    return {
+        "input": {
+            "title": title, "handle": handle, "status": "DRAFT",
+            "productOptions": [{"name": "Size", "values": [{"name": "S"}, {"name": "M"}]}],
+            "variants": [
+                {"optionValues": [{"optionName": "Size", "name": size}], "sku": f"{handle}-{size}", "price": price,
+                 "inventoryItem": {"tracked": True}, "inventoryQuantities": [{**stock, "quantity": quantity}]}
+                for size in ("S", "M")
+            ],
+            **more,
+        },
+        "publications": ["Online Store"],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def make_product() -> Callable[..., JsonObject]:
+    """`make_product(title, price=…, quantity=…, **fields)` → the envelope of a product of two sizes."""
+    return product
+
+
+@pytest.fixture
+def reference() -> Callable[[str, str], JsonObject]:
+    """`reference(resource_type, source_id)` → what a mapping writes."""
+    return lambda resource_type, source_id: {"$ref": {"resource_type": resource_type, "source_id": source_id}}

@@ -19,11 +19,10 @@ from graftport_dagster.pipeline.run import (
     run_phase,
     skip_item,
 )
-from graftport_dagster.pipeline.work import (
+from graftport_dagster.pipeline.work import Work, connect
+from graftport_dagster.store.place import (
     STATE_VARIABLE,
     STORE_VARIABLE,
-    Work,
-    connect,
     open_store,
     report_folder,
     state_folder,

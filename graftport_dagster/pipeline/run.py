@@ -19,7 +19,7 @@ from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline.extract import extract
 from graftport_dagster.pipeline.load import acquire, load
 from graftport_dagster.pipeline.transform import transform
-from graftport_dagster.pipeline.work import Work, open_store
+from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import (
     EXTRACT_COUNTS,
     LOAD_COUNTS,
@@ -33,6 +33,7 @@ from graftport_dagster.records import (
     broken_equations,
     run_result,
 )
+from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore
 
 __all__ = ["finish_run", "has_row_errors", "loadable", "open_work", "released_types", "run_phase", "skip_item"]

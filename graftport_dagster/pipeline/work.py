@@ -3,7 +3,6 @@
 Opening and closing only; what is done with them is in the phases' own modules.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,30 +12,8 @@ from graftport_dagster.migration import Migration, resolve_secret
 from graftport_dagster.records import Run
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials, Credentials
+from graftport_dagster.store.place import report_folder, state_folder
 from graftport_dagster.store.record_store import Dataset, RecordStore, Selection
-
-STORE_VARIABLE = "GRAFTPORT_STORE_URL"
-STATE_VARIABLE = "GRAFTPORT_STATE"
-
-
-def state_folder() -> Path:
-    """Where local state lives: GRAFTPORT_STATE, or `.dagster/graftport` below the current folder."""
-    return Path(os.environ.get(STATE_VARIABLE) or Path(".dagster") / "graftport").absolute()
-
-
-def store_url() -> str:
-    """The record store's URL: GRAFTPORT_STORE_URL, or SQLite in the state folder."""
-    return os.environ.get(STORE_VARIABLE) or f"sqlite:///{state_folder() / 'records.db'}"
-
-
-def open_store() -> RecordStore:
-    """The record store of this installation. Raises SchemaTooNewError, UnreachableError."""
-    return RecordStore.open(store_url())
-
-
-def report_folder(run_id: str) -> Path:
-    """Where a run leaves its files: a dry run's verdicts as `<resource_type>.jsonl`, its report."""
-    return state_folder() / "reports" / run_id
 
 
 def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -> Shop:

@@ -26,6 +26,7 @@ from graftport_dagster.errors import (
     ThrottledError,
 )
 from graftport_dagster.records import JsonObject
+from graftport_dagster.shopify.problems import json_path
 from graftport_dagster.shopify.throttle import Allowance
 from graftport_dagster.shopify.transport import Reply
 
@@ -149,15 +150,6 @@ def rejection(errors: Sequence[UserError]) -> LoadRejectedError:
     return LoadRejectedError(
         f"Shopify refused it: {words}", code=code, path=json_path(field), hint=_HINTS.get(code, "")
     )
-
-
-def json_path(parts: Sequence[object]) -> str:
-    """`input.variants[1].price` from `["input", "variants", "1", "price"]`."""
-    path = ""
-    for part in parts:
-        text = str(part)
-        path += f"[{text}]" if text.isdigit() else f".{text}" if path else text
-    return path
 
 
 @dataclass(frozen=True, slots=True)

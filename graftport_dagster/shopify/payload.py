@@ -1,0 +1,285 @@
+"""Whether Shopify will take a staged record, asked before it is staged.
+
+A staged record is an envelope: `input`, Shopify's own input object, and beside it what Shopify
+takes through other calls, in Shopify's names. Types and required fields come from the shipped
+schema through `input_types.py`; here is which type belongs to which resource type, what may
+stand beside it, and the limits Shopify enforces but does not write into its schema (each
+recorded from real answers). Whether a record is staged is decided in `transform/`.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from graftport_dagster.records import JsonObject, ResourceType, canonical_json
+from graftport_dagster.shopify.input_types import InputTypes, ObjectCheck, list_of
+from graftport_dagster.shopify.problems import PayloadProblem, Place, Problems
+from graftport_dagster.shopify.scalars import Check, kind_of, reference, text, truth, url
+from graftport_dagster.shopify.variants import check_variants
+
+__all__ = ["PayloadProblem", "check"]
+
+
+def check(resource_type: ResourceType, envelope: JsonObject) -> tuple[JsonObject, list[PayloadProblem]]:
+    """The envelope as it is to be staged, and all that is wrong with it (nothing: Shopify's schema takes it).
+
+    Single values stand in lists where Shopify wants lists, amounts are text. References
+    (`{"$ref": …}`) stay, wherever an id belongs. The envelope given is not changed.
+    """
+    problems = Problems()
+    result = _envelopes()[resource_type](envelope, None, problems)
+    if not problems.found:
+        _whole_envelope(resource_type, result, problems)
+    return result, problems.found
+
+
+def _whole_envelope(resource_type: ResourceType, envelope: JsonObject, problems: Problems) -> None:
+    """What can only be seen of the envelope as a whole; its parts are right by now."""
+    payload = envelope["input"]
+    for name in _NEEDED.get(resource_type, ()):
+        if payload.get(name) in (None, "", []):
+            place: Place = ((None, "input"), name)
+            problems.add(place, "REQUIRED", f"{name} is missing.", "Give it in the mapping.")
+    if resource_type is ResourceType.PRODUCTS:
+        check_variants(payload, problems)
+    elif resource_type is ResourceType.DISCOUNT_CODES:
+        _check_discount(payload, problems)
+    elif resource_type is ResourceType.ORDERS:
+        _check_order(payload, problems)
+    _check_parts(envelope, problems)
+    try:
+        canonical_json(envelope)
+    except (TypeError, ValueError) as error:
+        problems.add(
+            (None, "input"), "NOT_JSON", f"Cannot be written as JSON: {error}.", "Texts must be valid Unicode."
+        )
+
+
+# Without these Shopify refuses the create, or a lost answer could not be followed up.
+_NEEDED: Mapping[ResourceType, Sequence[str]] = {
+    ResourceType.GIFT_CARDS: ("code", "initialAmount"),
+    ResourceType.ORDERS: ("lineItems",),
+    ResourceType.BLOGS: ("handle",),
+    ResourceType.REDIRECTS: ("path", "target"),
+}
+
+
+def _check_discount(payload: JsonObject, problems: Problems) -> None:
+    for kind, discount in payload.items():
+        for name in ("code", "startsAt"):
+            if not discount.get(name):
+                place: Place = (((None, "input"), kind), name)
+                problems.add(place, "REQUIRED", f"{name} is missing.", "Give it in the mapping.")
+
+
+def _check_order(payload: JsonObject, problems: Problems) -> None:
+    if payload.get("taxLines") and any(line.get("taxLines") for line in payload["lineItems"]):
+        problems.add(((None, "input"), "taxLines"), "TAX_LINES_TWICE", "Tax lines on the order and on its lines.",
+                     "Give them on one of the two.")  # fmt: skip
+
+
+def _check_parts(envelope: JsonObject, problems: Problems) -> None:
+    """Ids of parts: one for each, none twice."""
+    lists = {"variant": envelope["input"].get("variants"), "image": envelope["input"].get("files")}
+    for part, ids in (envelope.get("parts") or {}).items():
+        place: Place = ((None, "parts"), part)
+        if len(set(ids)) != len(ids):
+            problems.add(place, "DUPLICATE_PART", f"Two {part} parts have the same id.")
+        parts = lists.get(part)
+        if parts is not None and len(parts) != len(ids):
+            problems.add(place, "PARTS_DO_NOT_MATCH", f"{len(ids)} ids for {len(parts)} of {part}.",
+                         "Give one id for each, in the same order.")  # fmt: skip
+
+
+def _longest(most: int, *, blank: bool = True) -> Check:
+    def rule(value: Any, place: Place, problems: Problems) -> Any:
+        if type(value) is str:
+            if len(value) > most:
+                problems.add(place, "TOO_LONG", f"{len(value)} characters, where Shopify takes {most}.",
+                             f"Write $truncate(…, {most}) around it.")  # fmt: skip
+            elif not blank and not value.strip():
+                problems.add(place, "BLANK", "Empty, and Shopify wants it filled.", "Leave it out, or give it a value.")
+        return value
+
+    return rule
+
+
+def _between(least: float, most: float, words: str) -> Check:
+    def rule(value: Any, place: Place, problems: Problems) -> Any:
+        try:
+            amount = float(value)
+        except (TypeError, ValueError):
+            return value
+        if not least <= amount <= most:
+            problems.add(place, "OUT_OF_RANGE", f"Must be {words}.")
+        return value
+
+    return rule
+
+
+def _each(rule: Check) -> Check:
+    def rules(value: Any, place: Place, problems: Problems) -> Any:
+        if type(value) is list:
+            for index, item in enumerate(value):
+                rule(item, (place, index), problems)
+        return value
+
+    return rules
+
+
+def _refused(why: str) -> Check:
+    def rule(value: Any, place: Place, problems: Problems) -> Any:
+        problems.add(place, "NOT_ALLOWED", why, "Leave it out of the mapping.")
+        return value
+
+    return rule
+
+
+def _path_of_shop(value: Any, place: Place, problems: Problems) -> Any:
+    if type(value) is str and not value.startswith("/"):
+        problems.add(place, "BAD_PATH", "A path begins with /.")
+    return value
+
+
+def _target(value: Any, place: Place, problems: Problems) -> Any:
+    """A path, an address, or a reference that stands for the address of what it refers to."""
+    if type(value) is dict:
+        return reference(value, place, problems)
+    if type(value) is str and not value.startswith("/"):
+        return url(value, place, problems)
+    return text(value, place, problems)
+
+
+def _code_of_gift_card(value: Any, place: Place, problems: Problems) -> Any:
+    if type(value) is str and not (8 <= len(value) <= 20 and value.isascii() and value.isalnum()):
+        problems.add(place, "BAD_CODE", "A gift card's code has 8 to 20 letters and digits.")
+    return value
+
+
+def _name_of_publication(value: Any, place: Place, problems: Problems) -> Any:
+    return _NAME(text(value, place, problems), place, problems)
+
+
+_NAME = _longest(255, blank=False)
+_LINE = _longest(255)
+_PRICE = _between(0, 1e18, "0 or more, and below 10^18")
+_IDENTIFIED = _refused("The record's identity says which object is meant.")
+
+_RULES: Mapping[tuple[str, str], Check] = {
+    ("ProductSetInput", "id"): _IDENTIFIED,
+    ("ProductSetInput", "title"): _NAME,
+    ("ProductSetInput", "handle"): _LINE,
+    ("ProductSetInput", "vendor"): _LINE,
+    ("ProductSetInput", "productType"): _LINE,
+    ("ProductSetInput", "tags"): _each(_LINE),
+    ("ProductVariantSetInput", "price"): _PRICE,
+    ("ProductVariantSetInput", "compareAtPrice"): _PRICE,
+    ("InventoryItemInput", "cost"): _PRICE,
+    ("ProductSetInventoryInput", "quantity"): _between(-1e9, 1e9, "between -1,000,000,000 and 1,000,000,000"),
+    ("OptionSetInput", "name"): _NAME,
+    ("OptionValueSetInput", "name"): _NAME,
+    ("VariantOptionValueInput", "name"): _NAME,
+    ("FileSetInput", "originalSource"): url,
+    ("FileSetInput", "alt"): _longest(512),
+    ("MetafieldInput", "key"): _longest(64),
+    ("MetafieldInput", "namespace"): _LINE,
+    ("CollectionCreateInput", "title"): _NAME,
+    ("CollectionCreateInput", "handle"): _LINE,
+    ("ImageInput", "src"): url,
+    ("ArticleImageInput", "url"): url,
+    ("CustomerSetInput", "id"): _IDENTIFIED,
+    ("CustomerSetInput", "email"): _LINE,
+    ("CustomerSetInput", "phone"): _LINE,
+    ("CustomerSetInput", "firstName"): _LINE,
+    ("CustomerSetInput", "lastName"): _LINE,
+    ("CustomerSetInput", "note"): _longest(5000),
+    ("CustomerSetInput", "tags"): _each(_LINE),
+    ("MailingAddressInput", "address1"): _LINE,
+    ("OrderCreateOrderInput", "tags"): _each(_LINE),
+    ("DiscountCustomerGetsValueInput", "percentage"): _between(0, 1, "between 0 and 1 (0.25 is 25 %)"),
+    ("GiftCardCreateInput", "code"): _code_of_gift_card,
+    ("ArticleCreateInput", "title"): _NAME,
+    ("ArticleCreateInput", "handle"): _longest(265),
+    ("BlogCreateInput", "title"): _NAME,
+    ("BlogCreateInput", "handle"): _LINE,
+    ("UrlRedirectInput", "path"): _path_of_shop,
+}
+
+_LENGTHS: Mapping[tuple[str, str], int] = {
+    ("ProductSetInput", "variants"): 2048,
+    ("ProductSetInput", "productOptions"): 3,
+    ("OptionSetInput", "values"): 100,
+    ("OrderCreateOrderInput", "lineItems"): 499,
+}
+
+_REPLACED: Mapping[tuple[str, str], Check] = {("UrlRedirectInput", "target"): _target}
+
+
+def _parts(value: Any, place: Place, problems: Problems) -> Any:
+    if type(value) is not dict:
+        problems.add(place, "WRONG_TYPE", f"{kind_of(value)} where parts and their ids belong.",
+                     'Write {"variant": [ids in the order of the variants]}.')  # fmt: skip
+        return value
+    ids = list_of(text, 2048)
+    return {part: ids(of_part, (place, part), problems) for part, of_part in value.items()}
+
+
+@cache
+def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
+    """The check of each resource type's envelope; made once, on first use."""
+    made = InputTypes(rules=_RULES, lengths=_LENGTHS, replaced=_REPLACED)
+
+    def many(name: str, *missing: str) -> Check:
+        return list_of(made.without(name, *missing), 250)
+
+    discount = ObjectCheck("A discount code's input", {
+        name: (made.named(type_name), False) for name, type_name in (
+            ("basicCodeDiscount", "DiscountCodeBasicInput"),
+            ("bxgyCodeDiscount", "DiscountCodeBxgyInput"),
+            ("freeShippingCodeDiscount", "DiscountCodeFreeShippingInput"),
+        )
+    }, set(), is_one_of=True)  # fmt: skip
+    published: dict[str, Check] = {"publications": list_of(_name_of_publication, 250)}
+    metafields = list_of(made.named("MetafieldInput"), 250)
+    contents: Mapping[ResourceType, tuple[Check, dict[str, Check]]] = {
+        ResourceType.COLLECTIONS: (made.named("CollectionCreateInput"), published),
+        ResourceType.PRODUCTS: (made.named("ProductSetInput"), published),
+        ResourceType.CUSTOMERS: (made.named("CustomerSetInput"), {
+            "emailMarketingConsent": made.named("CustomerEmailMarketingConsentInput"),
+            "smsMarketingConsent": made.named("CustomerSmsMarketingConsentInput"),
+            "metafields": metafields,
+        }),
+        ResourceType.DISCOUNT_CODES: (discount, {"codes": list_of(text, 100_000)}),
+        ResourceType.GIFT_CARDS: (made.named("GiftCardCreateInput"), {
+            "debit": made.named("GiftCardDebitInput"), "deactivate": truth,
+        }),
+        ResourceType.ORDERS: (made.named("OrderCreateOrderInput"), {
+            "options": made.named("OrderCreateOptionsInput"),
+            "refunds": many("RefundInput", "orderId"),
+            "fulfillments": many("FulfillmentInput", "lineItemsByFulfillmentOrder"),
+        }),
+        ResourceType.BLOGS: (made.named("ArticleCreateInput"), {"blog": made.named("BlogCreateInput")}),
+        ResourceType.MARKETS: (made.named("MarketCreateInput"), {
+            "webPresences": many("WebPresenceCreateInput"),
+            "catalogs": many("CatalogCreateInput", "context"),
+            "priceLists": many("PriceListCreateInput"),
+            "prices": list_of(made.named("PriceListPriceInput"), 250),
+        }),
+        ResourceType.REDIRECTS: (made.named("UrlRedirectInput"), {}),
+    }  # fmt: skip
+    return {kind: _Envelope(kind, payload, beside) for kind, (payload, beside) in contents.items()}
+
+
+class _Envelope(ObjectCheck):
+    """The whole of a staged record."""
+
+    __slots__ = ()
+
+    def __init__(self, resource_type: ResourceType, payload: Check, beside: Mapping[str, Check]) -> None:
+        everywhere: dict[str, Check] = {
+            "parts": _parts, "exclude": truth, "exclude_reason": text, "source_url_path": text,
+        }  # fmt: skip
+        fields = {name: (check, True) for name, check in {**beside, **everywhere}.items()}
+        super().__init__(
+            f"A staged record of {resource_type}", {"input": (payload, False)} | fields, {"input"}, is_one_of=False
+        )

@@ -17,7 +17,7 @@ from graftport_dagster.mappings.language.nodes import Compiler
 from graftport_dagster.mappings.language.standard import STANDARD, clock
 from graftport_dagster.mappings.language.text import compile_regex
 from graftport_dagster.mappings.language.values import (
-    Callback, Failure, Frame, Function, Sequence, inbound, located, outbound, single,
+    Failure, Frame, Function, Sequence, inbound, located, outbound, single,
 )  # fmt: skip
 
 __all__ = ["STANDARD", "UNDEFINED", "Expression", "Failure", "Function", "Symbol", "place", "walk"]
@@ -29,6 +29,44 @@ _CHILDREN = (
     "expression", "steps", "procedure", "arguments", "body", "predicate", "stages", "expr", "group", "lhs", "rhs",
     "lhs_object", "terms", "condition", "then", "_else", "expressions", "pattern", "update", "delete",
 )  # fmt: skip
+
+
+class _Parser(Parser):  # type: ignore[misc]
+    """The engine's parser, which processes the left side of `?:` and `??` twice and so changes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._done: dict[int, tuple[Symbol, Symbol]] = {}
+
+    def process_ast(self, expr: Symbol) -> Symbol:
+        """One node, once."""
+        if id(expr) not in self._done:
+            self._done[id(expr)] = (expr, super().process_ast(expr))
+        return self._done[id(expr)][1]
+
+
+class _Eval(Function):
+    """`$eval`: part of the language, refused in mappings."""
+
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+    def apply(self, args: list[Any], context: Any) -> Any:
+        """Evaluates the text with the names of the whole expression."""
+        text, focus = [*args, None, None][:2]
+        if text is None:
+            return None
+        try:
+            tree = _parsed(text)
+        except Failure as error:
+            raise Failure("D3120", error.message) from None
+        try:
+            node = Compiler(_bound_names(tree) | frozenset(self.frame.names)).node(tree)
+            return single(node(context if focus is None else focus, self.frame))
+        except Failure as error:
+            raise Failure("D3121", error.message) from None
 
 
 class Expression:
@@ -57,7 +95,7 @@ class Expression:
             context.outer_wrapper = True
         root["$"] = None if value is UNDEFINED else value
         frame = Frame(None, root)
-        root["eval"] = Callback(lambda text, focus=None: _evaluated(text, focus, context, frame), 2)
+        root["eval"] = _Eval(frame)
         try:
             result = self._node(context, frame)
             return UNDEFINED if result is None else outbound(result)
@@ -67,28 +105,16 @@ class Expression:
             raise Failure("OUT_OF_MEMORY", "The evaluation needs more memory than a worker may have.") from None
 
 
-def _evaluated(text: Any, focus: Any, context: Any, frame: Frame) -> Any:
-    """`$eval`: refused in mappings, part of the language."""
-    if text is None:
-        return None
-    try:
-        tree = _parsed(text)
-    except Failure as error:
-        raise Failure("D3120", error.message) from None
-    try:
-        return single(Compiler(_bound_names(tree) | set(frame.names)).node(tree)(context if focus is None else focus, frame))
-    except Failure as error:
-        raise Failure("D3121", error.message) from None
-
-
 def _parsed(text: str) -> Symbol:
     try:
-        return Parser().parse(text, compile_regex)
+        return _Parser().parse(text, compile_regex)
     except Failure:
         raise
     except JException as error:
+        # The tokenizer gives a wrong escape in a text the code of an empty regular expression.
+        code = "S0103" if error.error == "S0301" and error.current is not None else str(error.error)
         raise Failure(
-            str(error.error), error.current, error.expected, position=error.location, token=str(error.current or "")
+            code, error.current, error.expected, position=error.location, token=str(error.current or "")
         ) from None
     except RecursionError:
         raise Failure("D1011") from None

@@ -55,7 +55,7 @@ class Compiler:
         if kind is None:
             raise Failure("S0201", expr.value, position=expr.position, token=str(expr.value))
         base = kind(expr)
-        if not (expr.predicate or expr.keep_array or (expr.group is not None and expr.type != "path")):
+        if not _goes_on(expr):
             return base
         filters = [paths.filtered(self, stage.expr) for stage in expr.predicate or ()]
         group = paths.grouped(self, expr.group) if expr.group is not None and expr.type != "path" else None
@@ -75,6 +75,9 @@ class Compiler:
 
     def _literal(self, expr: Any) -> Node:
         value = NULL if expr.value is None else expr.value
+        if isinstance(value, str) and not value.isascii():
+            # Two escaped halves are one character.
+            value = value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         return lambda _context, _frame: value
 
     def _parent(self, expr: Any) -> Node:
@@ -202,6 +205,7 @@ class Compiler:
     def _call(self, expr: Any) -> Node:
         callee, position, token = self._callee(expr), expr.position, _name_of(expr.procedure)
         arguments = [self.node(argument) for argument in expr.arguments]
+        finish = _as_it_is if _goes_on(expr) else single
 
         def call(context: Any, frame: Frame) -> Any:
             function = callee(context, frame)
@@ -214,7 +218,7 @@ class Compiler:
                 raise located(error, position, token) from error
             while type(result) is Tail:
                 result = result.step()
-            return single(result)
+            return finish(result)
 
         return call
 
@@ -248,8 +252,9 @@ class Compiler:
 
     def _apply(self, expr: Any) -> Node:
         value_of, position = self.node(expr.lhs), expr.position
+        finish = _as_it_is if _goes_on(expr) else single
         if expr.rhs.type == "function":
-            return self._call_with_first(expr.rhs, value_of)
+            return self._call_with_first(expr.rhs, value_of, finish)
         function_of = self.node(expr.rhs)
 
         def apply(context: Any, frame: Frame) -> Any:
@@ -259,13 +264,13 @@ class Compiler:
             if isinstance(value, Function):
                 return Chain(value, function)
             try:
-                return single(invoke(function, [value], context))
+                return finish(invoke(function, [value], context))
             except Failure as error:
                 raise located(error, position, "~>") from None
 
         return apply
 
-    def _call_with_first(self, expr: Any, first: Node) -> Node:
+    def _call_with_first(self, expr: Any, first: Node, finish: Callable[[Any], Any]) -> Node:
         callee, position, token = self._callee(expr), expr.position, _name_of(expr.procedure)
         arguments = [first, *(self.node(argument) for argument in expr.arguments)]
         rest = [paths.filtered(self, stage.expr) for stage in expr.predicate or ()]
@@ -281,12 +286,21 @@ class Compiler:
                 raise located(error, position, token) from error
             for narrow in rest:
                 result = narrow(result, frame)
-            return single(result)
+            return finish(result)
 
         return call
 
     def _transform(self, expr: Any) -> Node:
         return paths.transformer(self, expr)
+
+
+def _goes_on(expr: Any) -> bool:
+    """Whether something follows that takes the node's sequence as it is, before it collapses."""
+    return bool(expr.predicate or expr.keep_array or (expr.group is not None and expr.type != "path"))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _context_value(context: Any, _frame: Frame) -> Any:
@@ -315,10 +329,11 @@ def _arithmetic(left: Any, right: Any, operator: str) -> Any:
         return None
     try:
         result = _calculated(left, right, operator)
+        # Beyond 2^53 the reference has floating point only.
+        return number(float(result)) if type(result) is float or abs(result) > 2**53 else result
     except (OverflowError, ZeroDivisionError):
-        raise Failure("D1001", "Infinity") from None
-    # Beyond 2^53 the reference has floating point only.
-    return number(float(result)) if type(result) is float or abs(result) > 2**53 else result
+        # An error where it is used, as in the reference.
+        return math.inf if left > 0 else -math.inf
 
 
 def _calculated(left: float, right: float, operator: str) -> float:

@@ -82,7 +82,7 @@ def _descend(value: Any, into: list[Any]) -> None:
 def path(compiler: "Compiler", expr: Any) -> "Node":
     """A path; one that only names fields is done without sequences as long as it meets objects."""
     steps = expr.steps
-    if expr.group is None and not expr.keep_singleton_array and all(_only_names(step) for step in steps):
+    if expr.group is None and not expr.keep_singleton_array and not expr.keep_array and all(_only_names(step) for step in steps):
         return _named_path([str(step.value) for step in steps])
     if any(step.tuple for step in steps):
         return _tuple_path(compiler, expr)
@@ -92,7 +92,7 @@ def path(compiler: "Compiler", expr: Any) -> "Node":
     last = len(runners) - 1
     is_variable = steps[0].type == "variable"
     group = grouped(compiler, expr.group) if expr.group is not None else None
-    keep = bool(expr.keep_singleton_array)
+    keep = bool(expr.keep_singleton_array or expr.keep_array)
 
     def walk(context: Any, frame: Frame) -> Any:
         items: Any = context if isinstance(context, list) and not is_variable else Sequence((context,))
@@ -113,8 +113,6 @@ def _ended(items: Any, group: "Node | None", frame: Frame, *, keep: bool) -> Any
     if keep:
         if type(items) is Constructed:
             items = Sequence((items,))
-        elif type(items) is Sequence:
-            items.keep_singleton = True
         if type(items) is Sequence:
             items.keep_singleton = True
     if group is not None:
@@ -272,19 +270,19 @@ def _tuple_path(compiler: "Compiler", expr: Any) -> "Node":
     for index, step in enumerate(expr.steps):
         streaming = streaming or bool(step.tuple)
         last = index == len(expr.steps) - 1
-        steps.append((_tuple_step(compiler, step) if streaming else None, _step(compiler, step), step.focus is None, last))
+        run = None if streaming else _step(compiler, step)
+        steps.append((_tuple_step(compiler, step) if streaming else None, run, step.focus is None, last))
     is_variable = expr.steps[0].type == "variable"
     group = grouped(compiler, expr.group) if expr.group is not None else None
-    keep, carries = bool(expr.keep_singleton_array), bool(expr.tuple)
+    keep, carries = bool(expr.keep_singleton_array or expr.keep_array), bool(expr.tuple)
 
     def walk(context: Any, frame: Frame) -> Any:
         items: Any = context if isinstance(context, list) and not is_variable else Sequence((context,))
         tuples: Any = None
         for tuple_step, step, moves, last in steps:
             if tuple_step is not None:
-                tuples = tuple_step(items, tuples, frame)
-                found = tuples
-            else:
+                found = tuples = tuple_step(items, tuples, frame)
+            elif step is not None:
                 found = step(items, frame, last)
                 if not found:
                     return _ended(found, group, frame, keep=keep)

@@ -9,21 +9,22 @@ import functools
 import math
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from jsonata.datetimeutils import DateTimeUtils
 from jsonata.functions import Functions
 
 from graftport_dagster.mappings.language.paths import deep_copy, joined, lookup
+from graftport_dagster.mappings.language.pictures import format_number
 from graftport_dagster.mappings.language.text import TEXT_FUNCTIONS
 from graftport_dagster.mappings.language.values import (
     NULL, Failure, Function, Native, Sequence, equal, invoke, is_number, truth,
 )  # fmt: skip
 
-_DECIMAL_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
+_DECIMAL_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _OTHER_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
 _ISO_TIME = re.compile(
     r"(\d{4})(?:-([01]\d))?(?:-([0-3]\d))?(?:T([0-2]\d):([0-5]\d):([0-5]\d))?(\.\d+)?(?:([+-])([0-2]\d):?([0-5]\d)|Z)?"
@@ -51,7 +52,7 @@ def _to_number(value: Any) -> Any:
     if isinstance(value, str) and _OTHER_NUMBER.fullmatch(value):
         return int(value, 0)
     if isinstance(value, str) and (match := _DECIMAL_NUMBER.fullmatch(value)):
-        found = float(value) if match.group(2) or match.group(3) else int(value)
+        found = float(value) if match.group(1) or match.group(2) else int(value)
         if math.isfinite(found):
             return found
     raise Failure("D3030", value)
@@ -83,41 +84,6 @@ def _format_base(value: float, radix: float | None) -> str:
     if not 2 <= base <= 36:
         raise Failure("D3100", base)
     return Functions.base_repr(int(_round(value)), base).lower()
-
-
-_FRACTION = re.compile(r"[0#\d]")
-
-
-def _format_number(value: float | None, picture: str, options: Mapping[str, str] | None) -> str | None:
-    """As the reference: rounded half to even on the decimal text, before the picture is applied."""
-    options = {key: item for key, item in (options or {}).items() if isinstance(item, str)}
-    parts = picture.split(options.get("pattern-separator", ";"))
-    _check_pictures(parts, options)
-    if value is None:
-        return None
-    part = parts[-1] if value < 0 else parts[0]
-    number = Decimal(repr(value))
-    if options.get("exponent-separator", "e") not in part:
-        digits = sum(char.isdigit() or char == options.get("digit", "#") for char in part.partition(options.get("decimal-separator", "."))[2])
-        if options.get("percent", "%") in part:
-            digits += 2
-        elif options.get("per-mille", "‰") in part:
-            digits += 3
-        number = number.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN) if number.adjusted() < 20 else number
-    return str(Functions.format_number(number, picture, options))
-
-
-def _check_pictures(parts: list[str], options: Mapping[str, str]) -> None:
-    """What the engine does not check by the reference's codes."""
-    grouping, point = options.get("grouping-separator", ","), options.get("decimal-separator", ".")
-    for part in parts:
-        whole = part.partition(point)[0]
-        if grouping + grouping in part:
-            raise Failure("D3089")
-        if grouping + point in part or point + grouping in part:
-            raise Failure("D3087")
-        if point not in part and whole.endswith(grouping):
-            raise Failure("D3088")
 
 
 def _boolean(value: Any) -> bool:
@@ -262,7 +228,7 @@ def _distinct(values: Any) -> Any:
 
 def _to_millis(text: str, picture: str | None) -> int | None:
     if picture is not None:
-        return DateTimeUtils.parse_datetime(text, picture)  # type: ignore[no-any-return]
+        return _by_picture(text, picture)
     match = _ISO_TIME.fullmatch(text)
     if match is None:
         raise Failure("D3110", text)
@@ -277,12 +243,26 @@ def _to_millis(text: str, picture: str | None) -> int | None:
     return int(moment.timestamp()) * 1000 + int(Decimal(fraction or 0) * 1000) - offset
 
 
+def _by_picture(text: str, picture: str) -> int | None:
+    try:
+        return DateTimeUtils.parse_datetime(text, picture)  # type: ignore[no-any-return]
+    except KeyError as error:
+        raise Failure("D3132", error.args[0]) from None
+    except ValueError:
+        raise Failure("D3110", text) from None
+
+
 def _from_millis(millis: float, picture: str | None, zone: str | None) -> str:
     return str(DateTimeUtils.format_datetime(int(millis), picture, zone))
 
 
 def _format_integer(value: float, picture: str) -> str:
     return str(DateTimeUtils.format_integer(int(value // 1), picture))
+
+
+def _parse_integer(text: str, picture: str) -> float | None:
+    value = DateTimeUtils.parse_integer(text, picture)
+    return float(value) if value is not None and abs(value) > 2**53 else value
 
 
 def clock(millis: int) -> dict[str, Native]:
@@ -299,10 +279,10 @@ _OTHER_FUNCTIONS: dict[str, tuple[Callable[..., Any], str, int]] = {
     "max": (_given(lambda values: max(values) if values else None), "<a<n>:n>", 1),
     "min": (_given(lambda values: min(values) if values else None), "<a<n>:n>", 1),
     "average": (_given(_average), "<a<n>:n>", 1),
-    "formatNumber": (_format_number, "<n-so?:s>", 3),
+    "formatNumber": (format_number, "<n-so?:s>", 3),
     "formatBase": (_given(_format_base), "<n-n?:s>", 2),
     "formatInteger": (_given(_format_integer), "<n-s:s>", 2),
-    "parseInteger": (_given(DateTimeUtils.parse_integer), "<s-s:n>", 2),
+    "parseInteger": (_given(_parse_integer), "<s-s:n>", 2),
     "number": (_given(_to_number), "<(nsb)-:n>", 1),
     "floor": (_given(math.floor), "<n-:n>", 1),
     "ceil": (_given(math.ceil), "<n-:n>", 1),

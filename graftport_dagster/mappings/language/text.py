@@ -15,7 +15,7 @@ from jsonata.functions import Functions
 from jsonata.regex_engine import RegexFlags
 
 from graftport_dagster.mappings.language.values import (
-    NULL, Failure, Function, Regex, Sequence, invoke, is_number, number_text,
+    Failure, Function, NULL, Regex, Sequence, invoke, is_number, number_text,
 )  # fmt: skip
 
 _NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
@@ -79,7 +79,8 @@ def text_of(value: Any, prettify: Any = None) -> str | None:
     """`$string`: text as it is, everything else as JSON, functions as nothing."""
     if value is None or type(value) is str:
         return value
-    if is_number(value):
+    kind = type(value)
+    if kind is int or kind is float:
         return number_text(value)
     if isinstance(value, Function):
         return ""
@@ -158,7 +159,9 @@ def _matches(matcher: Function, text: str) -> Iterator[dict[str, Any]]:
         found = invoke(following, []) if isinstance(following, Function) else None
 
 
-def _contains(text: str, token: str | Function) -> bool:
+def _contains(text: str, token: str | Function | None) -> bool | None:
+    if token is None:
+        return None
     if isinstance(token, str):
         return token in text
     if isinstance(token, Regex):
@@ -286,7 +289,3 @@ TEXT_FUNCTIONS: dict[str, tuple[Callable[..., Any], str, int]] = {
     "decodeUrl": (_given(lambda text: _decoded(text, "decodeUrl", ";/?:@&=+$,#")), "<s-:s>", 1),
 }
 
-
-def null_as_none(value: Any) -> Any:
-    """For functions that know one kind of nothing."""
-    return None if value is NULL else value

@@ -339,15 +339,15 @@ class Signature:
 
 
 def number(value: float) -> float:
-    """A whole float as the integer it is; Infinity and NaN are errors where they arise."""
-    if not math.isfinite(value):
-        raise Failure("D1001", value)
+    """A whole float as the integer it is."""
     return int(value) if value.is_integer() and abs(value) <= _EXACT else value
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a number (booleans are not)."""
+    """Whether it is a number (booleans are not). Raises Failure D1001 for Infinity, where it is used."""
     kind = type(value)
+    if kind is float and not math.isfinite(value):
+        raise Failure("D1001", value)
     return kind is int or kind is float
 
 
@@ -417,7 +417,10 @@ def located(error: Exception, position: int, token: str) -> Failure:
             error.position, error.token = position, error.token or token
         return error
     if isinstance(error, JException):
-        return Failure(*_coded(error), position=position, token=token)
+        code = str(error.error) if error.error in JException.error_codes else _by_message(str(error.error))
+        return Failure(code or "UNEXPECTED", error.current, error.expected, error.extra, position=position, token=token)
+    if known := _by_message(str(error)):
+        return Failure(known, position=position, token=token, message=str(error))
     code, message, hint = getattr(error, "code", ""), getattr(error, "message", ""), getattr(error, "hint", "")
     if code and message:
         return Failure(code, position=position, token=token, message=message, hint=hint)
@@ -428,18 +431,15 @@ def located(error: Exception, position: int, token: str) -> Failure:
 
 # The engine raises some of its errors by message instead of by code.
 _BY_MESSAGE = {
-    "Second argument of replace": "D3010", "Fourth argument of replace": "D3011", "both integer and fractional": "D3089",
-    "invalid grouping in picture": "D3088", "Formatting or parsing an integer": "D3130", "decimal digit pattern": "D3131",
-    "component specifier": "D3132", "name\" modifier": "D3133", "more than four digits": "D3134", "closing bracket": "D3135",
-    "missing specifiers": "D3136",
+    "starting with": "D3130", "must be from the same decimal group": "D3131", "Unknown component specifier": "D3132",
+    "modifier can only be applied": "D3133", "more than four digits": "D3134", "No matching closing bracket": "D3135",
+    "is missing specifiers": "D3136", "Type parameters can only": "S0401", "Choice groups containing": "S0402",
+    "both integer and fractional": "D3085", "invalid grouping in picture": "D3088",
 }  # fmt: skip
 
 
-def _coded(error: JException) -> tuple[str, object, object, object]:
-    code = str(error.error)
-    if code not in JException.error_codes:
-        code = next((known for start, known in _BY_MESSAGE.items() if start in code), code)
-    return code, error.current, error.expected, error.extra
+def _by_message(text: str) -> str:
+    return next((code for part, code in _BY_MESSAGE.items() if part in text), "")
 
 
 def inbound(value: Any) -> Any:
@@ -458,8 +458,10 @@ def inbound(value: Any) -> Any:
 def outbound(value: Any) -> Any:
     """A result as JSON data of its own, sharing nothing with the input. Raises Failure for a function in it."""
     kind = type(value)
-    if kind is str or kind is int or kind is bool or kind is float:
+    if kind is str or kind is int or kind is bool or (kind is float and math.isfinite(value)):
         return value
+    if kind is float:
+        raise Failure("D1001", value)
     if kind is dict:
         return {key: outbound(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -29,11 +29,12 @@ class FileSource:
     """Reads the files that the migration names, relative to `root`.
 
     A Magento export gives products, collections and redirects; a plain file named for collections or
-    redirects takes their place.
+    redirects takes their place. `scratch`: where the export's temporary folder goes, the system's by default.
     """
 
-    def __init__(self, settings: SourceSettings, root: Path) -> None:
+    def __init__(self, settings: SourceSettings, root: Path, scratch: Path | None = None) -> None:
         self._settings = settings
+        self._scratch = scratch
         self._root = root
         self._limit = int(settings.max_record_mb * 2**20)
         self._plain = {kind: _specs(specs) for kind, specs in settings.files.items()}
@@ -185,7 +186,8 @@ class FileSource:
     def _exported(self, files: _Files) -> tuple[MagentoExport, MagentoIndex]:
         """The export as it was when it was first asked for; indexed once."""
         if self._export is None or self._index is None:
-            with _closed_on_error(MagentoIndex(RowRules(frozenset(self._settings.attribute_sets)))) as index:
+            rules = RowRules(frozenset(self._settings.attribute_sets))
+            with _closed_on_error(MagentoIndex(rules, self._scratch)) as index:
                 for path, spec in files:
                     self._index_file(index, path, spec)
                 index.finish()

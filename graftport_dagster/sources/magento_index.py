@@ -116,9 +116,9 @@ class RowRules:
 class MagentoIndex:
     """Fill with `add`, then `finish`, then ask. Raises OutOfSpaceError where the temporary disk is full."""
 
-    def __init__(self, rules: RowRules) -> None:
+    def __init__(self, rules: RowRules, scratch: Path | None = None) -> None:
         self._rules = rules
-        self._folder = tempfile.TemporaryDirectory(prefix="graftport-")
+        self._folder = tempfile.TemporaryDirectory(prefix="graftport-", dir=scratch)
         self._db = sqlite3.connect(str(Path(self._folder.name) / "rows.sqlite"))
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16000", "temp_store = FILE"):
             self._db.execute(f"PRAGMA {pragma}")
@@ -174,7 +174,7 @@ class MagentoIndex:
                 self._rules.check(cells, kind)
         except CellError as error:
             fault = error.code, error.reason, error.hint
-        if kind == "base":
+        if kind in ("base", "bad"):
             self._note_claims(cells, sku)
             self._note_parts(cells)
             if fault and cells.get("product_type") not in _PLAIN_TYPES:

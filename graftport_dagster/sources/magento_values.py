@@ -15,7 +15,7 @@ from typing import Any
 _PAIR_START = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9_]*)=")
 _ENCLOSED = re.compile(r'"((?:[^"]|"")*)"')
 _ENCLOSED_LIST = re.compile(r'\s*"(?:[^"]|"")*"(?:\|"(?:[^"]|"")*")*(?=\s*(?:,|$))')
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _SEPARATOR = re.compile(r"(?<!\\),")
 _SLASH = re.compile(r"(?<!\\)/")
 _ESCAPED = re.compile(r"\\([,/\\])")

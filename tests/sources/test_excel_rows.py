@@ -13,7 +13,7 @@ from graftport_dagster.errors import ConfigurationError
 Read = Callable[..., Any]
 
 
-def workbook(path: Path, *sheets: list[list[Any]]) -> bytes:
+def workbook(path: Path, *sheets: Any) -> bytes:
     book = openpyxl.Workbook(write_only=True)
     for place, rows in enumerate(sheets):
         sheet = book.create_sheet(f"Sheet{place + 1}")

@@ -1,0 +1,239 @@
+"""What every source promises, whatever it reads; a new kind of source only adds a maker."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from graftport_dagster.errors import ConfigurationError, GraftportError
+from graftport_dagster.migration import FileSpec, Migration, SourceSettings
+from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, json_hash
+from graftport_dagster.sources.opening import open_source
+from graftport_dagster.sources.source import Source
+
+Shop = list[str]  # ids of the records that the shop holds
+Writer = Callable[[Path, Shop], None]
+
+
+def _write_csv(folder: Path, shop: Shop) -> None:
+    lines = ["sku,name,note", *(f'{name},Name {name},"line one\nline two, {name}"' for name in shop)]
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n")
+
+
+def _write_jsonl(folder: Path, shop: Shop) -> None:
+    (folder / "rows.jsonl").write_text("".join(json.dumps({"sku": name, "tags": [name]}) + "\n" for name in shop))
+
+
+def _write_json(folder: Path, shop: Shop) -> None:
+    (folder / "rows.json").write_text(json.dumps({"rows": [{"sku": name, "tags": [name]} for name in shop]}, indent=1))
+
+
+def _write_excel(folder: Path, shop: Shop) -> None:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Rows")
+    for row in [["sku", "price"], *([name, 12.5] for name in shop)]:
+        sheet.append(row)
+    book.save(folder / "rows.xlsx")
+
+
+def _write_magento(folder: Path, shop: Shop) -> None:
+    lines = ["sku,product_type,attribute_set_code,name,visibility,price,categories,configurable_variations"]
+    for name in shop:
+        lines += [
+            f"{name}-S,simple,Top,{name} S,Not Visible Individually,10,Root/Men,",
+            f'{name},configurable,Top,{name},"Catalog, Search",10,"Root/Men,Root","sku={name}-S,size=S"',
+        ]
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n")
+
+
+PLAIN = ResourceType.CUSTOMERS
+MAKERS: dict[str, tuple[Writer, SourceSettings, ResourceType]] = {
+    "csv": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="rows.csv")}), PLAIN),
+    "jsonl": (_write_jsonl, SourceSettings(files={PLAIN: FileSpec(path="rows.jsonl")}), PLAIN),
+    "json": (_write_json, SourceSettings(files={PLAIN: FileSpec(path="rows.json")}), PLAIN),
+    "excel": (_write_excel, SourceSettings(files={PLAIN: FileSpec(path="rows.xlsx")}), PLAIN),
+    "magento": (
+        _write_magento, SourceSettings(platform="magento", magento_export=FileSpec(path="rows.csv")),
+        ResourceType.PRODUCTS,
+    ),
+}  # fmt: skip
+
+
+class Sourced:
+    """One kind of source over a folder that the test fills."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.folder = folder
+        self._write, self._settings, self.resource_type = MAKERS[kind]
+        self._opened: list[Source] = []
+
+    def fill(self, shop: Shop) -> None:
+        self._write(self.folder, shop)
+
+    def open(self) -> Source:
+        source = open_source(Migration(slug="shop", folder=self.folder, source=self._settings))
+        self._opened.append(source)
+        return source
+
+    def read(self) -> list[SourceRecord | InvalidRow]:
+        return list(self.open().read(self.resource_type, None))
+
+    def close(self) -> None:
+        for source in self._opened:
+            source.close()
+
+
+@pytest.fixture(params=sorted(MAKERS))
+def sourced(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sourced]:
+    made = Sourced(request.param, tmp_path)
+    yield made
+    made.close()
+
+
+def ids_of(given: list[SourceRecord | InvalidRow]) -> list[str]:
+    assert all(isinstance(item, SourceRecord) for item in given), given
+    return [item.source_id for item in given]
+
+
+def test_every_record_is_given_once_under_its_own_id(sourced: Sourced) -> None:
+    sourced.fill(["A-1", "B-2", "C-3"])
+    assert ids_of(sourced.read()) == ["A-1", "B-2", "C-3"]
+
+
+def test_reading_twice_gives_the_same_records(sourced: Sourced) -> None:
+    sourced.fill(["A-1", "B-2"])
+    source = sourced.open()
+    first, second = (list(source.read(sourced.resource_type, None)) for _ in range(2))
+    assert first == second == sourced.read()
+
+
+def test_ids_and_payloads_do_not_depend_on_the_order_of_the_shop(sourced: Sourced) -> None:
+    def hashes() -> dict[str, str]:
+        return {item.source_id: json_hash(item.payload) for item in sourced.read() if isinstance(item, SourceRecord)}
+
+    sourced.fill(["A-1", "B-2", "C-3"])
+    before = hashes()
+    sourced.fill(["C-3", "A-1", "B-2"])
+    assert hashes() == before
+
+
+def test_payloads_are_json_and_rows_are_counted(sourced: Sourced) -> None:
+    sourced.fill(["A-1", "B-2"])
+    for item in sourced.read():
+        assert isinstance(item, SourceRecord)
+        assert json.loads(json.dumps(item.payload)) == item.payload
+        assert item.rows >= 1
+        assert item.origin
+
+
+def test_records_come_as_a_stream(sourced: Sourced) -> None:
+    sourced.fill([f"A-{number}" for number in range(500)])
+    given = sourced.open().read(sourced.resource_type, None)
+    first = next(given)
+    assert isinstance(first, SourceRecord)
+    assert iter(given) is given
+    assert len(list(given)) == 499
+
+
+def test_abandoning_a_read_leaves_the_source_usable(sourced: Sourced) -> None:
+    sourced.fill(["A-1", "B-2", "C-3"])
+    source = sourced.open()
+    next(source.read(sourced.resource_type, None))
+    assert len(list(source.read(sourced.resource_type, None))) == 3
+
+
+def test_an_empty_shop_is_refused_because_it_would_say_that_all_is_gone(sourced: Sourced) -> None:
+    sourced.fill([])
+    with pytest.raises(ConfigurationError) as refused:
+        sourced.read()
+    assert refused.value.code in {"NO_ROWS", "FILE_EMPTY"}
+    assert refused.value.hint
+
+
+def test_what_is_not_there_is_refused_with_a_sentence(sourced: Sourced) -> None:
+    with pytest.raises(GraftportError) as refused:
+        sourced.read()
+    assert refused.value.code == "FILE_ABSENT"
+    failed = [result for result in sourced.open().check() if not result.ok]
+    assert failed
+    assert all(result.detail and result.hint for result in failed)
+
+
+def test_check_is_content_with_a_good_shop_and_names_what_is_wrong_with_a_bad_one(sourced: Sourced) -> None:
+    sourced.fill(["A-1", "B-2"])
+    results = sourced.open().check()
+    assert results
+    assert all(result.ok for result in results)
+    sourced.fill([])
+    assert not all(result.ok for result in sourced.open().check())
+
+
+def test_freshness_changes_exactly_when_the_content_does(sourced: Sourced) -> None:
+    sourced.fill(["A-1", "B-2"])
+    first = sourced.open().freshness(sourced.resource_type)
+    for path in sourced.folder.iterdir():
+        os.utime(path, (1, 1))
+    touched = sourced.open().freshness(sourced.resource_type)
+    assert (touched.token, touched.kind) == (first.token, first.kind)
+    sourced.fill(["A-1", "B-3"])
+    assert sourced.open().freshness(sourced.resource_type).token != first.token
+
+
+def test_freshness_returns_with_the_content(tmp_path: Path) -> None:
+    made = Sourced("csv", tmp_path)
+    tokens = []
+    for shop in (["A-1"], ["B-2"], ["A-1"]):
+        made.fill(shop)
+        tokens.append(made.open().freshness(made.resource_type).token)
+    assert tokens[0] == tokens[2] != tokens[1]
+
+
+def test_types_are_given_in_dependency_order(sourced: Sourced) -> None:
+    types = sourced.open().resource_types()
+    assert sourced.resource_type in types
+    assert list(types) == [kind for kind in ResourceType if kind in types]
+
+
+def test_a_type_without_rows_in_this_source_is_refused(sourced: Sourced) -> None:
+    sourced.fill(["A-1"])
+    with pytest.raises(ConfigurationError):
+        list(sourced.open().read(ResourceType.MARKETS, None))
+
+
+def test_a_sound_source_allows_conclusions_about_what_is_gone(sourced: Sourced) -> None:
+    sourced.fill(["A-1", "B-2"])
+    source = sourced.open()
+    list(source.read(sourced.resource_type, None))
+    assert source.conclusive(sourced.resource_type)
+    assert source.cursor(sourced.resource_type) is None
+
+
+def test_nothing_is_written_to_the_source(sourced: Sourced) -> None:
+    def contents() -> dict[str, tuple[str, int]]:
+        return {
+            path.name: (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+            for path in sourced.folder.iterdir()
+        }
+
+    sourced.fill(["A-1", "B-2"])
+    before = contents()
+    source = sourced.open()
+    source.check()
+    source.freshness(sourced.resource_type)
+    for resource_type in source.resource_types():
+        list(source.read(resource_type, None))
+    source.close()
+    assert contents() == before
+
+
+def test_closing_twice_or_without_reading_does_no_harm(sourced: Sourced) -> None:
+    sourced.fill(["A-1"])
+    source = sourced.open()
+    source.close()
+    source.close()
+    list(source.read(sourced.resource_type, None))
+    source.close()

@@ -10,12 +10,26 @@ from pathlib import Path
 import pytest
 
 from graftport_dagster import reports
-from graftport_dagster.errors import ConfigurationError, SourceRecordError, TransformError
+from graftport_dagster.errors import ConfigurationError, TransformError
 from graftport_dagster.records import (
-    ErrorGroup, InvalidRow, JsonObject, Outcome, Phase, ResourceType, Result, Run, RunItem, RunOptions, SourceRecord,
+    ErrorGroup,
+    InvalidRow,
+    JsonObject,
+    Phase,
+    ResourceType,
+    Result,
+    Run,
+    RunItem,
+    RunOptions,
+    SourceRecord,
 )  # fmt: skip
 from graftport_dagster.reports.wording import (
-    count_parts, counts_sentence, duration, moment, presentable, printable,
+    count_parts,
+    counts_sentence,
+    duration,
+    moment,
+    presentable,
+    printable,
 )  # fmt: skip
 from graftport_dagster.store.record_store import Dataset, RecordStore, Selection, StagedResult
 
@@ -92,7 +106,7 @@ def test_report_is_found_by_the_beginning_of_its_id(store: RecordStore, run: Run
 
 
 def test_report_of_an_unknown_run_says_where_runs_are_listed(store: RecordStore) -> None:
-    with pytest.raises(ConfigurationError, match="There is no run nowhere.*graftport runs"):
+    with pytest.raises(ConfigurationError, match=r"There is no run nowhere.*graftport runs"):
         reports.report(store, "nowhere")
 
 
@@ -105,8 +119,6 @@ def test_messages_are_masked_and_ids_are_not(store: RecordStore, run: Run) -> No
 class _Page(HTMLParser):
     """Whether tags close in the order in which they opened, and the text between them."""
 
-    VOID = ("meta", "rect", "br")
-
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
@@ -115,10 +127,10 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in self.VOID or tag == "rect" and (self.get_starttag_text() or "").endswith("/>") is False:
+        if tag not in ("meta", "br"):
             self.open.append(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_startendtag(self, _: str, attrs: list[tuple[str, str | None]]) -> None:
         self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
 
     def handle_endtag(self, tag: str) -> None:

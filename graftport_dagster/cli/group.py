@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from graftport_dagster.cli.answers import ExitStatus, refuse
-from graftport_dagster.cli.inputs import WrongInputError, unknown
+from graftport_dagster.cli.inputs import WrongInputError, examples, unknown
 from graftport_dagster.errors import ConfigurationError, GraftportError
 
 # name → (module, one line for the list of commands); the order is that of the list.
@@ -24,12 +24,18 @@ COMMANDS = {
     "record": ("records", "Tell the whole story of one record."),
     "errors": ("records", "Show what is open now, grouped by cause, with what to do."),
     "migrations": ("migrations", "List the migration files."),
-    "check": ("migrations", "Look at everything that a run needs, and say what is missing."),
+    "check": ("check", "Look at everything that a run needs, and say what is missing."),
     "pause": ("migrations", "Stop every run of a migration until it is resumed."),
     "resume": ("migrations", "Lift a pause."),
     "mapping": ("mapping", "History, pins and previews of mappings."),
     "simulator": ("simulator", "Serve a simulated Shopify store."),
 }
+
+# Which argument or option a refusal is about, where its code says so.
+_FIELDS = {
+    "NO_MIGRATION": "migration", "NO_RECORD": "source_id", "NO_RUN": "run_id", "AMBIGUOUS_RUN": "run_id",
+    "NO_PLATFORM": "platform", "NOT_ENABLED": "resource_types", "MAPPING_VERSION": "version",
+}  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -78,7 +84,7 @@ def _answer_to(error: Exception, *, as_json: bool) -> ExitStatus:
         refuse(_field(error), [_sentence(error)], as_json=as_json)
         return ExitStatus.REFUSED
     if isinstance(error, GraftportError):
-        refuse(error.path, [str(error)], as_json=as_json)
+        refuse(_field(error), [str(error)], as_json=as_json)
         return ExitStatus.REFUSED if isinstance(error, ConfigurationError) else ExitStatus.FAILED
     if isinstance(error, OSError) and error.filename:
         # A full disk, a file that may not be written: the system's own words need no traceback.
@@ -89,7 +95,9 @@ def _answer_to(error: Exception, *, as_json: bool) -> ExitStatus:
     return ExitStatus.FAILED
 
 
-def _field(error: click.ClickException) -> str:
+def _field(error: click.ClickException | GraftportError) -> str:
+    if isinstance(error, GraftportError):
+        return _FIELDS.get(error.code, error.path)
     if isinstance(error, click.NoSuchOption):
         return error.option_name.lstrip("-").replace("-", "_")
     if isinstance(error, click.BadParameter):
@@ -104,22 +112,21 @@ def _sentence(error: click.ClickException) -> str:
     return message
 
 
-@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "graftport check demo", "graftport run demo --resource-types products --dry-run", "graftport run demo",
+        "graftport record demo products 24-MB01",
+    ),
+)  # fmt: skip
 @click.version_option(package_name="graftport-dagster", message="%(package)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    r"""Move a shop into Shopify: run migrations, and see what became of every record.
+    """Move a shop into Shopify: run migrations, and see what became of every record.
 
     SLUG is the name of a migration file in the folder that GRAFTPORT_MIGRATIONS names (`graftport migrations`
     lists them). Every command takes --json. Exit status: 0 done, 1 failed, 2 wrong usage or configuration,
     3 completed with errors, 130 canceled.
-
-    \b
-    Examples:
-      graftport check demo
-      graftport run demo --resource-types products --dry-run
-      graftport run demo
-      graftport record demo products 24-MB01
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

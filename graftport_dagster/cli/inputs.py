@@ -115,6 +115,12 @@ def unknown(what: str, value: str, known: Sequence[str]) -> str:
     return f"There is no {what} {value}. " + (f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.")
 
 
+def examples(*lines: str) -> str:
+    """The end of a command's help."""
+    # \b keeps click from running the lines together.
+    return "\b\n" + "\n".join(["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
+
+
 def must_be_enabled(migration: Migration, resource_types: Sequence[ResourceType]) -> None:
     """Raises ConfigurationError for a resource type that the migration does not move."""
     enabled = migration.resource_types

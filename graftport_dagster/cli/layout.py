@@ -21,6 +21,7 @@ from graftport_dagster.reports.wording import (
     duration,
     group_title,
     moment,
+    notes,
     number,
     troubled,
     words,
@@ -45,6 +46,8 @@ def terminal(report: JsonObject) -> RenderableType:
     """The report of a run."""
     parts: list[RenderableType] = [_headline(report), _items(report["items"])]
     parts.extend(_troubles(report))
+    if lines := notes(report):
+        parts.append(section("Notes", *(Text(line) for line in lines)))
     parts.extend(_dry_run(report["verdicts"]))
     if report["reconciliation"]:
         parts.append(section("Where every record is now", _reconciliation(report["reconciliation"])))
@@ -57,12 +60,17 @@ def result_text(result: str) -> Text:
     return Text(f"{sign} {words(result)}", style=style)
 
 
-def listing(titles: Sequence[str], rows: Iterable[Sequence[RenderableType]], *, figures: Iterable[int] = ()) -> Table:
-    """A plain table: dim titles, no rules, figures to the right."""
+def listing(
+    titles: Sequence[str], rows: Iterable[Sequence[RenderableType]], *, figures: Iterable[int] = (),
+    whole: Iterable[int] = (),
+) -> Table:  # fmt: skip
+    """A plain table: dim titles, no rules; `figures` stand to the right, `whole` columns are never broken."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column, title in enumerate(titles):
         is_figure = column in figures
-        table.add_column(title, justify="right" if is_figure else "left", no_wrap=is_figure)
+        table.add_column(
+            title, justify="right" if is_figure else "left", no_wrap=is_figure or column in whole, overflow="fold"
+        )
     for row in rows:
         table.add_row(*row)
     return table
@@ -107,7 +115,7 @@ def _items(items: Sequence[JsonObject]) -> RenderableType:
         name = Text("" if resource_type == before else resource_type)
         rows.append((name, Text(item["phase"]), result_text(item["result"]), _counts(item), duration(item["seconds"])))
         before = resource_type
-    return listing(("type", "phase", "result", "records", "time"), rows, figures=(4,))
+    return listing(("type", "phase", "result", "records", "time"), rows, figures=(4,), whole=(0, 1, 2))
 
 
 def _counts(item: JsonObject) -> Text:
@@ -138,7 +146,6 @@ def _trouble(item: JsonObject) -> Iterator[RenderableType]:
         yield Text.assemble((f"{number(count)} × ", "bold"), reason)
     yield from (error_group(group) for group in item["error_groups"])
     yield from (error_group(group, kind="warning ") for group in item["warnings"])
-    yield from (Text(note) for note in item["notes"])
 
 
 def _dry_run(verdicts: Sequence[JsonObject]) -> Iterator[RenderableType]:

@@ -5,6 +5,9 @@ person looks at versions, holds one, lets go of it, or tries one on a record. Wh
 is in the record store; how a text is found, compiled and tried, in `mappings/`.
 """
 
+import json
+from collections.abc import Iterator, Sequence
+
 import click
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,6 +15,7 @@ from rich.text import Text
 from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import (
     asking,
+    examples,
     migration_argument,
     must_be_enabled,
     reason_option,
@@ -19,10 +23,10 @@ from graftport_dagster.cli.inputs import (
 )  # fmt: skip
 from graftport_dagster.cli.layout import listing, section
 from graftport_dagster.migration import Migration
-from graftport_dagster.pipeline import store_url
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.reports.wording import moment
-from graftport_dagster.store.record_store import MappingVersion, Pin, RecordStore
+from graftport_dagster.store.place import open_store
+from graftport_dagster.store.record_store import MappingVersion, Pin
 
 
 @click.group()
@@ -30,19 +34,14 @@ def mapping() -> None:
     """History, pins and previews of mappings."""
 
 
-@mapping.command()
+@mapping.command(epilog=examples("graftport mapping history demo products"))
 @migration_argument
 @resource_type_argument
 @json_option
 def history(*, migration: Migration, resource_type: ResourceType, as_json: bool) -> None:
-    r"""List a mapping's versions, the one in use, and who pinned what when.
-
-    \b
-    Example:
-      graftport mapping history demo products
-    """
+    """List a mapping's versions, the one in use, and who pinned what when."""
     must_be_enabled(migration, [resource_type])
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         versions = store.mappings.versions(migration.platform, resource_type)
         pin = store.mappings.pinned(migration.slug, resource_type)
         pinned = store.mappings.pin_history(migration.slug, resource_type)
@@ -56,23 +55,19 @@ def history(*, migration: Migration, resource_type: ResourceType, as_json: bool)
     answer(told, lambda: _history(told), as_json=as_json)
 
 
-@mapping.command()
+@mapping.command(epilog=examples('graftport mapping pin demo products 2 --reason "live since Friday"'))
 @migration_argument
 @resource_type_argument
 @click.argument("version", metavar="VERSION")
 @reason_option
 @json_option
 def pin(*, migration: Migration, resource_type: ResourceType, version: str, reason: str, as_json: bool) -> None:
-    r"""Hold a version: runs use it whatever the file says, until it is unpinned.
+    """Hold a version: runs use it whatever the file says, until it is unpinned.
 
     VERSION is its number, or the beginning of its content hash (at least four digits).
-
-    \b
-    Example:
-      graftport mapping pin demo products 2 --reason "live since Friday"
     """
     must_be_enabled(migration, [resource_type])
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         found = store.mappings.find(migration.platform, resource_type, version)
         held = _pin(store.mappings.pin(migration.slug, found, held=True, by=asking(), reason=reason))
     told = {"migration": migration.slug, "resource_type": str(resource_type), "pin": held}
@@ -80,20 +75,15 @@ def pin(*, migration: Migration, resource_type: ResourceType, version: str, reas
     answer(told, lambda: Text(line), as_json=as_json)
 
 
-@mapping.command()
+@mapping.command(epilog=examples("graftport mapping unpin demo products"))
 @migration_argument
 @resource_type_argument
 @reason_option
 @json_option
 def unpin(*, migration: Migration, resource_type: ResourceType, reason: str, as_json: bool) -> None:
-    r"""Let go of a held version: the next transform follows the file again.
-
-    \b
-    Example:
-      graftport mapping unpin demo products
-    """
+    """Let go of a held version: the next transform follows the file again."""
     must_be_enabled(migration, [resource_type])
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         before = store.mappings.pinned(migration.slug, resource_type)
         store.mappings.unpin(migration.slug, resource_type, by=asking(), reason=reason)
         after = store.mappings.pinned(migration.slug, resource_type)
@@ -106,6 +96,66 @@ def unpin(*, migration: Migration, resource_type: ResourceType, reason: str, as_
     }
     line = "The next transform follows the file." if was_held else "No version was held."
     answer(told, lambda: Text(f"{migration.slug}, {resource_type}: {line}"), as_json=as_json)
+
+
+@mapping.command(
+    epilog=examples(
+        "graftport mapping preview demo products 24-MB01",
+        "graftport mapping preview demo products --limit 1 --version 2",
+    )
+)
+@migration_argument
+@resource_type_argument
+@click.argument("source_ids", metavar="[SOURCE_ID]…", nargs=-1)
+@click.option("--version", default="current", metavar="V", help="A published version instead of the file's text.")
+@click.option("--limit", type=click.IntRange(min=1), default=3, show_default=True, metavar="N",
+              help="Without SOURCE_ID: the first N records.")  # fmt: skip
+@json_option
+def preview(
+    *, migration: Migration, resource_type: ResourceType, source_ids: tuple[str, ...], version: str, limit: int,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Show what the mapping makes of records that were extracted; nothing is staged.
+
+    Prints source and payload as they are, which may hold personal data.
+    """
+    # Not at the top: only this command evaluates mappings.
+    from graftport_dagster.transform import preview as previewed
+
+    must_be_enabled(migration, [resource_type])
+    with open_store() as store:
+        records = previewed(
+            migration, store, resource_type, source_ids=source_ids, limit=None if source_ids else limit, version=version
+        )
+    told = {"migration": migration.slug, "resource_type": str(resource_type), "records": records}
+    answer(told, lambda: _previews(records), as_json=as_json)
+
+
+def _previews(records: Sequence[JsonObject]) -> RenderableType:
+    if not records:
+        return Text("No records have been read yet: run extract first.", style="dim")
+    return Group(*(part for record in records for part in _preview(record)))
+
+
+def _preview(record: JsonObject) -> Iterator[RenderableType]:
+    yield Text.assemble((record["source_id"], "bold"), (f"  {record['mapping']}", "dim"))
+    for problem in record["problems"]:
+        place = f"{problem['path']}: " if problem["path"] else ""
+        yield Text(f"{problem['code']}: {place}{problem['message']}", style="red")
+        if problem["hint"]:
+            yield Text(f"→ {problem['hint']}", style="cyan")
+    if record["exclude_reason"]:
+        yield Text(f"excluded: {record['exclude_reason']}", style="yellow")
+    yield from (Text(f"{one['code']}: {one['message']}", style="yellow") for one in record["warnings"])
+    yield section("Source", _json(record["source"]))
+    if record["payload"] is not None or record["result"] is not None:
+        name = "Payload" if record["payload"] is not None else "Result (not staged)"
+        yield section(name, _json(record["result"] if record["payload"] is None else record["payload"]))
+    yield Text()
+
+
+def _json(value: object) -> Text:
+    return Text(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _version(version: MappingVersion) -> JsonObject:
@@ -147,7 +197,7 @@ def _history(told: JsonObject) -> RenderableType:
     pins = listing(
         ("when (UTC)", "what", "version", "by", "reason"),
         [
-            (moment(row["at"]), Text(row["action"]), str(row["number"] or ""), Text(row["by"]), Text(row["reason"]))
+            (moment(row["at"]), Text(row["action"]), Text(row["version"]), Text(row["by"]), Text(row["reason"]))
             for row in told["history"]
         ],
     )

@@ -13,25 +13,19 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from graftport_dagster.cli.answers import answer, json_option
-from graftport_dagster.cli.inputs import asking, migration_argument, reason_option
+from graftport_dagster.cli.inputs import asking, examples, migration_argument, reason_option
 from graftport_dagster.cli.layout import listing
 from graftport_dagster.migration import Migration, load_migrations, migrations_folder
-from graftport_dagster.pipeline import store_url
 from graftport_dagster.records import JsonObject
-from graftport_dagster.store.record_store import RecordStore
+from graftport_dagster.store.place import open_store
 
 _FREE_BYTES = 1 << 30
 
 
-@click.command()
+@click.command(epilog=examples("graftport migrations"))
 @json_option
 def migrations(*, as_json: bool) -> None:
-    r"""List the migration files: source platform, destination and resource types of each.
-
-    \b
-    Example:
-      graftport migrations
-    """
+    """List the migration files: source platform, destination and resource types of each."""
     found = [
         {
             "slug": migration.slug,
@@ -57,20 +51,16 @@ def _migrations(found: Sequence[JsonObject]) -> RenderableType:
     return listing(("migration", "from", "into", "resource types"), rows)
 
 
-@click.command()
+@click.command(epilog=examples('graftport pause demo --reason "cut-over freeze"'))
 @migration_argument
 @reason_option
 @json_option
 def pause(*, migration: Migration, reason: str, as_json: bool) -> None:
-    r"""Stop every run, sensor and retry of a migration until it is resumed.
+    """Stop every run, sensor and retry of a migration until it is resumed.
 
     A run that is under way is not touched: stop it with Ctrl-C or in Dagster.
-
-    \b
-    Example:
-      graftport pause demo --reason "cut-over freeze"
     """
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         store.stores.pause(migration.slug, by=asking(), reason=reason)
         paused = store.stores.paused(migration.slug) or {}
     told = {"migration": migration.slug, "paused": True, **_pause(paused)}
@@ -87,17 +77,12 @@ def _pause(paused: JsonObject) -> JsonObject:
     }
 
 
-@click.command()
+@click.command(epilog=examples("graftport resume demo"))
 @migration_argument
 @json_option
 def resume(*, migration: Migration, as_json: bool) -> None:
-    r"""Lift a pause.
-
-    \b
-    Example:
-      graftport resume demo
-    """
-    with RecordStore.open(store_url()) as store:
+    """Lift a pause."""
+    with open_store() as store:
         was_paused = store.stores.resume(migration.slug)
     told = {"migration": migration.slug, "paused": False, "was_paused": was_paused}
     line = f"{migration.slug} may run again." if was_paused else f"{migration.slug} was not paused."

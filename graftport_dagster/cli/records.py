@@ -12,16 +12,39 @@ from rich.text import Text
 
 from graftport_dagster import reports
 from graftport_dagster.cli.answers import answer, json_option
-from graftport_dagster.cli.inputs import Word, migration_argument
+from graftport_dagster.cli.inputs import Word, examples, migration_argument, resource_type_argument
 from graftport_dagster.cli.layout import error_group, section
+from graftport_dagster.cli.story import story
 from graftport_dagster.migration import Migration
-from graftport_dagster.pipeline import store_url
 from graftport_dagster.records import JsonObject, Phase, ResourceType
 from graftport_dagster.reports.wording import moment, number
-from graftport_dagster.store.record_store import RecordStore
+from graftport_dagster.store.place import open_store
 
 
-@click.command()
+@click.command(
+    epilog=examples("graftport record demo products 24-MB01", "graftport record demo products 24-MB01 --payload --json")
+)
+@migration_argument
+@resource_type_argument
+@click.argument("source_id", metavar="SOURCE_ID")
+@click.option("--payload", "with_payload", is_flag=True, help="The payloads as well, which may hold personal data.")
+@json_option
+def record(
+    *, migration: Migration, resource_type: ResourceType, source_id: str, with_payload: bool, as_json: bool
+) -> None:
+    """Tell the whole story of one record: where it is, why, and every attempt."""
+    with open_store() as store:
+        told = reports.record_story(store, migration, resource_type, source_id, with_payload=with_payload)
+    answer(told, lambda: story(told), as_json=as_json)
+
+
+@click.command(
+    epilog=examples(
+        "graftport errors demo",
+        "graftport errors demo --resource-type products --phase load",
+        "graftport errors demo --group DataError:TAKEN --csv taken.csv",
+    )
+)
 @migration_argument
 @click.option("--resource-type", type=Word(ResourceType, "resource type"), metavar="TYPE", help="Only of this type.")
 @click.option("--phase", type=Word(Phase, "phase"), metavar="PHASE", help="Only of extract, transform or load.")
@@ -34,17 +57,10 @@ def errors(
     *, migration: Migration, resource_type: ResourceType | None, phase: Phase | None, group: str,
     csv_file: Path | None, raw: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    r"""Show what is open now, grouped by cause, with what to do about it.
-
-    \b
-    Examples:
-      graftport errors demo
-      graftport errors demo --resource-type products --phase load
-      graftport errors demo --group DataError:TAKEN --csv taken.csv
-    """
+    """Show what is open now, grouped by cause, with what to do about it."""
     if raw and csv_file is None:
         raise click.UsageError("--raw goes with --csv.", click.get_current_context())
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         rows = reports.open_errors(
             store, migration.slug, resource_type=resource_type, phase=phase, group=group, with_raw=raw
         )

@@ -13,20 +13,26 @@ from rich.text import Text
 
 from graftport_dagster import reports
 from graftport_dagster.cli.answers import answer, json_option
-from graftport_dagster.cli.inputs import MigrationName, Moment, migration_argument, unknown
+from graftport_dagster.cli.inputs import MigrationName, Moment, examples, migration_argument, unknown
 from graftport_dagster.cli.layout import listing, result_text, terminal
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration, load_migrations
-from graftport_dagster.pipeline import state_folder, store_url
 from graftport_dagster.records import JsonObject, Phase, Result, Run, RunItem
 from graftport_dagster.reports.wording import duration, moment, number, presentable
+from graftport_dagster.store.place import open_store, state_folder
 from graftport_dagster.store.record_store import RecordStore
 
 _GOOD = (Result.SUCCEEDED, Result.UNCHANGED)
 _FIGURES = ("created", "updated", "skipped", "errors")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "graftport runs demo",
+        "graftport runs --all --failed --from 2026-11-20",
+        "graftport runs --platform magento --open --json",
+    )
+)
 @click.argument("migration", type=MigrationName(), metavar="[SLUG]", required=False)
 @click.option("--all", "every", is_flag=True, help="Of every migration (so it is without SLUG, too).")
 @click.option("--platform", metavar="P", help="Of the migrations whose source is of this platform.")
@@ -40,16 +46,9 @@ def runs(
     *, migration: Migration | None, every: bool, platform: str | None, failed: bool, unresolved: bool,
     since: datetime | None, until: datetime | None, limit: int, as_json: bool,
 ) -> None:  # fmt: skip
-    r"""List runs, oldest first.
-
-    \b
-    Examples:
-      graftport runs demo
-      graftport runs --all --failed --from 2026-11-20
-      graftport runs --platform magento --open --json
-    """
+    """List runs, oldest first."""
     slugs = _slugs(migration, platform, every=every)
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         found = _found(store, slugs, since, until)
         if unresolved:
             found = _open(found, _found(store, slugs, since, None))
@@ -66,9 +65,7 @@ def _slugs(migration: Migration | None, platform: str | None, *, every: bool) ->
         return [migration.slug if migration else None]
     of_platform = {found.platform: found for found in load_migrations().values()}
     if platform not in of_platform:
-        raise ConfigurationError(
-            unknown("migration of platform", platform, sorted(of_platform)), code="NO_PLATFORM", path="platform"
-        )
+        raise ConfigurationError(unknown("migration of platform", platform, sorted(of_platform)), code="NO_PLATFORM")
     return [slug for slug, found in load_migrations().items() if found.platform == platform]
 
 
@@ -116,31 +113,36 @@ def _listing(rows: Sequence[JsonObject], *, of_one: bool) -> RenderableType:
     if not rows:
         return Text("No such runs.", style="dim")
     lines = [
-        (Text(row["run_id"][:8]), *(() if of_one else (Text(row["migration"]),)), _result(row), _types(row),
-         *(Text(number(row[name]), style=_figure_style(name, row[name])) for name in _FIGURES),
-         Text(moment(row["started_at"]), style="dim"), Text(duration(row["seconds"]), style="dim"))
+        (Text(row["run_id"][:8]), *(() if of_one else (Text(row["migration"]),)), _result(row), _figures(row),
+         Text(moment(row["started_at"])[:-3], style="dim"), Text(duration(row["seconds"]), style="dim"))
         for row in rows
     ]  # fmt: skip
-    titles = ("run", *(() if of_one else ("migration",)), "result", "types", *_FIGURES, "started (UTC)", "time")
-    return listing(titles, lines, figures=range(len(titles) - 6, len(titles)))
+    titles = ("run", *(() if of_one else ("migration",)), "result", "records and types", "started (UTC)", "time")
+    last = len(titles) - 1
+    return listing(titles, lines, figures=(last,), whole=(0, last - 3, last - 1))
 
 
 def _result(row: JsonObject) -> Text:
-    return Text.assemble(result_text(row["result"]), (" dry run", "dim") if row["dry_run"] else "")
+    result = result_text(row["result"])
+    if row["result"] == Result.COMPLETED_WITH_ERRORS:
+        result = Text("! with errors", style=result.style)
+    return Text.assemble(result, ("\ndry run", "dim") if row["dry_run"] else "")
 
 
-def _types(row: JsonObject) -> Text:
-    names = row["resource_types"]
-    return Text(", ".join(names) if len(names) <= 2 else f"{len(names)} types", style="dim")
+def _figures(row: JsonObject) -> Text:
+    told = [
+        Text(f"{number(row[name])} {name}", style="red" if name == "errors" else "") for name in _FIGURES if row[name]
+    ]
+    types = row["resource_types"]
+    told.append(Text(", ".join(types) if len(types) <= 2 else f"{len(types)} types", style="dim"))
+    return Text(", ").join(told)
 
 
-def _figure_style(name: str, count: int) -> str:
-    if not count:
-        return "dim"
-    return "red" if name == "errors" else ""
-
-
-@click.command()
+@click.command(
+    epilog=examples(
+        "graftport report demo", "graftport report demo 3f2a91c0 --html report.html", "graftport report demo --json"
+    )
+)
 @migration_argument
 @click.argument("run_id", metavar="[RUN]", default="")
 @click.option("--markdown", "as_markdown", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -149,16 +151,9 @@ def _figure_style(name: str, count: int) -> str:
               help="Write it as one HTML file.")  # fmt: skip
 @json_option
 def report(*, migration: Migration, run_id: str, as_markdown: Path | None, as_html: Path | None, as_json: bool) -> None:
-    r"""Show what a run did: the last one, or the one whose id begins with RUN.
-
-    \b
-    Examples:
-      graftport report demo
-      graftport report demo 3f2a91c0 --html report.html
-      graftport report demo --json
-    """
+    """Show what a run did: the last one, or the one whose id begins with RUN."""
     folder = state_folder() / "reports"
-    with RecordStore.open(store_url()) as store:
+    with open_store() as store:
         run_id = run_id or _last(store, migration)
         told = reports.report(store, run_id, reports_folder=folder)
         if told["migration"] != migration.slug:

@@ -11,7 +11,9 @@ from graftport_dagster.reports.markdown import markdown
 from graftport_dagster.reports.open_errors import ERROR_COLUMNS, group_errors, open_errors, write_errors_csv
 from graftport_dagster.reports.page import html
 from graftport_dagster.reports.reconciliation import reconciliation
+from graftport_dagster.reports.record_story import record_story
 
 __all__ = [
-    "ERROR_COLUMNS", "group_errors", "html", "markdown", "open_errors", "reconciliation", "report", "write_errors_csv",
+    "ERROR_COLUMNS", "group_errors", "html", "markdown", "open_errors", "reconciliation", "record_story",
+    "report", "write_errors_csv",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from graftport_dagster.reports.wording import (
     duration,
     group_title,
     moment,
+    notes,
     number,
     presentable,
     troubled,
@@ -27,7 +28,7 @@ _SPECIAL = str.maketrans({char: f"\\{char}" for char in "\\`*_[]#|~"} | {"<": "&
 def markdown(store: RecordStore, run_id: str, *, reports_folder: Path | None = None) -> str:
     """The report of a run as GitHub's Markdown. Raises ConfigurationError for a run that is not there."""
     told = report(store, run_id, reports_folder=reports_folder)
-    sections = (_headline(told), _items(told), _trouble(told), _verdicts(told), _reconciliation(told))
+    sections = (_headline(told), _items(told), _trouble(told), _notes(told), _verdicts(told), _reconciliation(told))
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section))) + "\n"
 
 
@@ -75,8 +76,11 @@ def _trouble(told: JsonObject) -> Iterator[str]:
             yield f"- {number(count)} × {_text(reason)}"
         for kind, groups in (("", item["error_groups"]), ("Warning: ", item["warnings"])):
             yield from (f"- {kind}{_group(group)}" for group in groups)
-        yield from (f"- {_text(note)}" for note in item["notes"])
         yield ""
+
+
+def _notes(told: JsonObject) -> Iterator[str]:
+    yield from (f"- {_text(note)}" for note in notes(told))
 
 
 def _group(group: JsonObject) -> str:

@@ -17,6 +17,7 @@ from graftport_dagster.reports.wording import (
     duration,
     group_title,
     moment,
+    notes,
     number,
     presentable,
     troubled,
@@ -68,7 +69,7 @@ def html(store: RecordStore, run_id: str, *, reports_folder: Path | None = None)
     """The report of a run as a whole HTML document. Raises ConfigurationError for a run that is not there."""
     told = report(store, run_id, reports_folder=reports_folder)
     title = escape(f"{told['migration']}: {words(told['result'])}")
-    sections = (_headline(told), _items(told), _trouble(told), _verdicts(told), _reconciliation(told))
+    sections = (_headline(told), _items(told), _trouble(told), _notes(told), _verdicts(told), _reconciliation(told))
     body = "\n".join(line for section in sections for line in section)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -165,8 +166,14 @@ def _trouble(told: JsonObject) -> Iterator[str]:
         yield from (f"<li>{number(n)} × {escape(reason)}</li>" for reason, n in item["skip_reasons"].items())
         yield from (_group(group, "") for group in item["error_groups"])
         yield from (_group(group, "Warning: ") for group in item["warnings"])
-        yield from (f"<li>{escape(note)}</li>" for note in item["notes"])
         yield "</ul></div>"
+
+
+def _notes(told: JsonObject) -> Iterator[str]:
+    if lines := notes(told):
+        yield "<h2>Notes</h2><ul>"
+        yield from (f"<li>{escape(line)}</li>" for line in lines)
+        yield "</ul>"
 
 
 def _group(group: JsonObject, kind: str) -> str:

@@ -6,6 +6,7 @@ decided in `markdown.py`, `page.py` and `cli/`.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -95,11 +96,25 @@ def counts_sentence(item: JsonObject) -> str:
 
 def group_title(group: JsonObject) -> str:
     """`INVALID (DataError) at input.variants[0].price`."""
+    error_class = f" ({group['error_class']})" if group["error_class"] else ""
     place = f" at {group['path']}" if group["path"] else ""
-    return f"{group['code']} ({group['error_class']}){place}"
+    return f"{group['code']}{error_class}{place}"
 
 
 def troubled(report: JsonObject) -> list[JsonObject]:
-    """The items that have something to say besides their counts."""
-    keys = ("first_error", "first_skip_reason", "error_groups", "warnings", "notes")
+    """The items in which something was refused, passed over or warned of."""
+    keys = ("first_error", "first_skip_reason", "error_groups", "warnings")
     return [item for item in report["items"] if any(item[key] for key in keys)]
+
+
+def notes(report: JsonObject) -> list[str]:
+    """What the items remark, each once, with the types that say so unless all of that phase do."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for item in report["items"]:
+        for note in item["notes"]:
+            said.setdefault((item["phase"], note), []).append(item["resource_type"])
+    every = Counter(item["phase"] for item in report["items"])
+    return [
+        f"{phase}: {note}" if len(types) == every[phase] else f"{', '.join(types)}, {phase}: {note}"
+        for (phase, note), types in said.items()
+    ]

@@ -45,7 +45,7 @@ def test_without_a_command_the_help_is_shown(graftport: Invoke) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("rusn",), "There is no command rusn. Did you mean runs?"),
+        (("recrod",), "There is no command recrod. Did you mean record?"),
         (("runs", "shopp"), "There is no migration shopp in "),
         (("runs", "shopp"), "Did you mean shop?"),
         (("errors", "shop", "--resource-type", "product"), "There is no resource type product. Did you mean products?"),

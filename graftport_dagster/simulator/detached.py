@@ -10,18 +10,26 @@ from pathlib import Path
 
 from graftport_dagster.simulator.__main__ import main
 
+_FAILED = "failed"
+
 
 def run(arguments: list[str]) -> int:
-    """Forks, and in the child serves; the parent ends with 0 at once."""
+    """Forks, and in the child serves; the parent ends with 0 at once. What fails is told as no address."""
     if os.fork():
         return 0
     os.setsid()
-    told = Path(arguments[0])
-    return main(arguments[1:], announce=lambda address: _tell(told, address))
+    told, announced = Path(arguments[0]), False
 
+    def announce(address: str) -> None:
+        nonlocal announced
+        told.write_text(f"{address}\n")
+        announced = True
 
-def _tell(told: Path, address: str) -> None:
-    told.write_text(f"{address}\n")
+    try:
+        return main(arguments[1:], announce=announce)
+    finally:
+        if not announced:
+            told.write_text(f"{_FAILED}\n")
 
 
 if __name__ == "__main__":

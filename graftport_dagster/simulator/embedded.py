@@ -85,6 +85,8 @@ def _start(folder: Path, plan: str, idle_seconds: float, arguments: tuple[str, .
         while starter.returncode == 0 and time.monotonic() < deadline:
             address = told.read_text() if told.exists() else ""
             if address.endswith("\n"):
+                if not address.startswith("http"):
+                    break
                 return _note(folder, address.strip())
             time.sleep(0.02)
     finally:

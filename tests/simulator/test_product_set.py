@@ -115,7 +115,10 @@ def test_a_variant_is_known_by_its_id_when_its_values_change(shop: Any) -> None:
     given = variants("XS", "M")
     given["variants"][0]["id"] = small["id"]
     second = shop.set_product({"title": "Bag", **given}, {"id": first["id"]})
-    assert [(it["id"] == small["id"], it["title"]) for it in second["variants"]["nodes"]] == [(True, "XS"), (False, "M")]
+    assert [(it["id"] == small["id"], it["title"]) for it in second["variants"]["nodes"]] == [
+        (True, "XS"),
+        (False, "M"),
+    ]
 
 
 def test_omitted_fields_are_left_alone_and_empty_lists_clear(shop: Any) -> None:
@@ -174,7 +177,11 @@ def test_options_and_variants_need_each_other(shop: Any) -> None:
         ({"variants": [{"optionValues": []}]}, "INVALID_VARIANT"),
         ({"variants": [{"optionValues": [{"optionName": "Size", "name": "S"}], "price": "-1"}]}, "INVALID_VARIANT"),
         (
-            {"variants": [{"optionValues": [{"optionName": "Size", "name": "S"}], "id": "gid://shopify/ProductVariant/1"}]},
+            {
+                "variants": [
+                    {"optionValues": [{"optionName": "Size", "name": "S"}], "id": "gid://shopify/ProductVariant/1"}
+                ]
+            },
             "PRODUCT_VARIANT_DOES_NOT_EXIST",
         ),
         ({"title": " "}, "INVALID_PRODUCT"),

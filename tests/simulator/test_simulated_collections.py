@@ -2,7 +2,9 @@
 
 from typing import Any
 
-MEMBERS = "collection { id handle sources { id title } products(first: 9) { nodes { title } } } userErrors { field message }"
+MEMBERS = (
+    "collection { id handle sources { id title } products(first: 9) { nodes { title } } } userErrors { field message }"
+)
 
 
 def members(payload: Any) -> list[str]:
@@ -42,7 +44,8 @@ def test_conditions_take_in_what_fits_them(shop: Any) -> None:
     old = {"title": "Old", "ruleSet": {"appliedDisjunctively": False, "rules": rules}}
     payload = shop.mutate("collectionCreate", {"input": old}, MEMBERS)
     assert members(payload) == ["cheap hat"]
-    query = "query($id: ID!) { collection(id: $id) { ruleSet { appliedDisjunctively rules { column relation condition } } } }"
+    rule_set = "ruleSet { appliedDisjunctively rules { column relation condition } }"
+    query = f"query($id: ID!) {{ collection(id: $id) {{ {rule_set} }} }}"
     assert shop.data(query, {"id": payload["collection"]["id"]})["collection"]["ruleSet"] == {
         "appliedDisjunctively": False, "rules": rules,
     }  # fmt: skip
@@ -93,7 +96,9 @@ def test_a_collection_is_found_by_handle_and_by_custom_id(shop: Any) -> None:
 
 def test_a_taken_handle_is_refused_and_an_omitted_one_gets_a_number(shop: Any) -> None:
     handles = [
-        shop.mutate("collectionCreate", {"collection": {"title": "Bags"}}, "collection { handle }")["collection"]["handle"]
+        shop.mutate("collectionCreate", {"collection": {"title": "Bags"}}, "collection { handle }")["collection"][
+            "handle"
+        ]
         for _ in range(2)
     ]
     assert handles == ["bags", "bags-1"]

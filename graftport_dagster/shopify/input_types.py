@@ -144,7 +144,7 @@ def list_of(inner: Check, most: int) -> Check:
 
 
 def _unknown(key: str, known: Mapping[str, Any], place: Place, problems: Problems, message: str) -> None:
-    near = difflib.get_close_matches(key, known, n=1)
+    near = difflib.get_close_matches(str(key), known, n=1)
     problems.add(place, "UNKNOWN_FIELD", message, f"Did you mean {near[0]}?" if near else "")
 
 
@@ -166,7 +166,13 @@ def _enum(name: str, values: list[str]) -> Check:
 
 
 def _both(first: Check, second: Check) -> Check:
-    return lambda value, place, problems: second(first(value, place, problems), place, problems)
+    def check(value: Any, place: Place, problems: Problems) -> Any:
+        known = len(problems.found)
+        put_right = first(value, place, problems)
+        # What is of the wrong kind is not measured too.
+        return put_right if len(problems.found) > known else second(put_right, place, problems)
+
+    return check
 
 
 def _is_required(item: JsonObject) -> bool:

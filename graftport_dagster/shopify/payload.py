@@ -73,7 +73,7 @@ def _check_discount(payload: JsonObject, problems: Problems) -> None:
 
 
 def _check_order(payload: JsonObject, problems: Problems) -> None:
-    if payload.get("taxLines") and any(line.get("taxLines") for line in payload["lineItems"]):
+    if payload.get("taxLines") and any(line.get("taxLines") for line in payload.get("lineItems") or ()):
         problems.add(((None, "input"), "taxLines"), "TAX_LINES_TWICE", "Tax lines on the order and on its lines.",
                      "Give them on one of the two.")  # fmt: skip
 
@@ -108,7 +108,7 @@ def _between(least: float, most: float, words: str) -> Check:
     def rule(value: Any, place: Place, problems: Problems) -> Any:
         try:
             amount = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return value
         if not least <= amount <= most:
             problems.add(place, "OUT_OF_RANGE", f"Must be {words}.")

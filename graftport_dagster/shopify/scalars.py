@@ -5,7 +5,6 @@ the value as it is to be sent and notes a problem where none can be. Objects, li
 in `input_types.py`.
 """
 
-import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
@@ -63,7 +62,7 @@ def number(value: Any, place: Place, problems: Problems) -> Any:
     """A finite number."""
     if type(value) not in (int, float):
         problems.add(place, _WRONG, f"{kind_of(value)} where a number belongs.", _number_hint(value))
-    elif not math.isfinite(value):
+    elif not -1e300 < value < 1e300:
         problems.add(place, "OUT_OF_RANGE", "A number that is not finite.")
     return value
 
@@ -79,10 +78,8 @@ def decimal(value: Any, place: Place, problems: Problems) -> Any:
     """Money and other exact numbers, sent as text: `"10.50"`. A number becomes text, to six places."""
     if type(value) is str and _DECIMAL.fullmatch(value):
         return value
-    if type(value) is int:
-        return str(value)
-    if type(value) is float and math.isfinite(value):
-        return f"{value:.6f}".rstrip("0").rstrip(".")
+    if type(value) in (int, float) and -1e25 < value < 1e25:
+        return str(value) if type(value) is int else f"{value:.6f}".rstrip("0").rstrip(".")
     what = "Text that is no number" if type(value) is str else kind_of(value)
     problems.add(place, "BAD_NUMBER", f"{what} where an amount belongs.", "Write $money(…) around it.")
     return value
@@ -90,7 +87,7 @@ def decimal(value: Any, place: Place, problems: Problems) -> Any:
 
 def digits(value: Any, place: Place, problems: Problems) -> Any:
     """An integer of any size, sent as text."""
-    if type(value) is int:
+    if type(value) is int and -1e40 < value < 1e40:
         return str(value)
     if type(value) is not str or not _DIGITS.fullmatch(value):
         problems.add(place, "BAD_NUMBER", f"{kind_of(value)} where digits belong.")

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile
 
 import openpyxl
 import orjson
@@ -30,10 +29,12 @@ def excel_rows(stream: IO[bytes], path: Path, sheet: str, limit: int) -> tuple[l
     """
     try:
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-    except (BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+    except Exception as error:  # openpyxl passes on whatever its XML and zip readers raise
         raise refusal(
             path, f"Not readable as an Excel workbook ({error}).", "FILE_NOT_ROWS", "Save it again as .xlsx, whole."
         ) from error
+    if not book.worksheets:
+        raise refusal(path, "The workbook has no sheet of rows.", "NO_ROWS")
     if sheet and sheet not in book.sheetnames:
         raise refusal(path, f"There is no sheet {sheet}; there are {', '.join(book.sheetnames)}.", "SHEET")
     chosen = book[sheet] if sheet else book.worksheets[0]

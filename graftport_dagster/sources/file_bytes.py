@@ -68,7 +68,8 @@ def unpacked_name(path: Path) -> Path:
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, unpacked where it is `.gz` or a `.zip` of one file.
 
-    Packed data that ends early or is damaged raises ConfigurationError (FILE_TRUNCATED), whenever it is met.
+    Packed data that ends early or is damaged raises ConfigurationError (FILE_TRUNCATED), whenever it is met;
+    so does text that the encoding cannot be (ENCODING).
     """
     check_file(path)
     kind = path.suffix.lower()
@@ -82,10 +83,12 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         else:
             with path.open("rb") as stream:
                 yield stream
-    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError) as error:
         raise refusal(
             path, f"The packed file is cut off or damaged ({error}).", "FILE_TRUNCATED", "Fetch it again, whole."
         ) from error
+    except UnicodeError as error:
+        raise refusal(path, f"The text is not in its encoding: {error}.", "ENCODING", "Declare `encoding`.") from error
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -146,11 +149,21 @@ def as_utf8(stream: IO[bytes], encoding: str) -> IO[bytes]:
     return buffered
 
 
+def _mark_bad(error: UnicodeError) -> tuple[str, int]:
+    """Half a character for what cannot be decoded: as UTF-8 it is invalid, so that its row, and only it, is refused."""
+    if isinstance(error, UnicodeDecodeError):
+        return "\udcff", error.end
+    raise error
+
+
+_MARK_BAD = "graftport.mark_bad"
+codecs.register_error(_MARK_BAD, _mark_bad)
+
+
 class _Transcoded(io.RawIOBase):
     def __init__(self, stream: IO[bytes], encoding: str) -> None:
         self._stream = stream
-        errors = "surrogatepass" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
-        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
+        self._decoder = codecs.getincrementaldecoder(encoding)(_MARK_BAD)
         self._ready = b""
 
     def readable(self) -> bool:
@@ -159,11 +172,7 @@ class _Transcoded(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # narrower than Buffer
         while not self._ready:
             block = self._stream.read(_SAMPLE)
-            try:
-                self._ready = self._decoder.decode(block, final=not block).encode("utf-8", "surrogatepass")
-            except UnicodeDecodeError:
-                self._ready = b"\xff"
-                self._decoder.reset()
+            self._ready = self._decoder.decode(block, final=not block).encode("utf-8", "surrogatepass")
             if not block:
                 break
         size = min(len(buffer), len(self._ready))

@@ -20,7 +20,9 @@ from graftport_dagster.sources.rows import BadRow, Row
 _BLOCK = 1 << 18
 _TRIES = 1000
 _JSON_HINT = "Export the row again as JSON (UTF-8, double quotes, no trailing commas, no NaN)."
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]"]', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# Everything up to the next bracket, which is group 1; a quote there opens a string without an end.
+_TOKEN = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+([{}\[\]"]?)', re.DOTALL)
 _NEXT_OBJECT = re.compile(rb"\}\s*,\s*(?=\{)")
 _END = re.compile(rb"\}\s*(\])[\s\}]*\Z")
 _SCALAR_END = re.compile(rb"[,\]}\s]")
@@ -230,18 +232,19 @@ class JsonArrayRows:
 
     def _scan(self, place: int) -> tuple[int, bool]:
         """(end, False) of the bracketed or quoted value at that place, or (-1, whether more data may help)."""
+        if self._data[place : place + 1] == b'"':
+            found = _STRING.match(self._data, place)
+            return (found.end(), False) if found else (-1, True)
         depth = 0
-        for token in _TOKEN.finditer(self._data, place):
-            mark = token[0]
-            if mark in (b"{", b"["):
-                depth += 1
-            elif mark in (b"}", b"]"):
-                depth -= 1
-            elif mark == b'"':
-                return -1, True  # a string whose end has not been read
+        while True:
+            token = _TOKEN.match(self._data, place)
+            mark = token[1] if token else b""
+            if not token or mark in (b"", b'"'):
+                return -1, True  # the data, or a string in it, has not been read to its end
+            place = token.end()
+            depth += 1 if mark in (b"{", b"[") else -1
             if depth <= 0:
-                return (token.end(), False) if depth == 0 else (-1, False)
-        return -1, True
+                return (place, False) if depth == 0 else (-1, False)
 
     def _end_of_scalar(self) -> int:
         while not (found := _SCALAR_END.search(self._data, self._at)) and self._more():

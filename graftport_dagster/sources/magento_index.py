@@ -119,8 +119,9 @@ class MagentoIndex:
     def __init__(self, rules: RowRules, scratch: Path | None = None) -> None:
         self._rules = rules
         self._folder = tempfile.TemporaryDirectory(prefix="graftport-", dir=scratch)
-        self._db = sqlite3.connect(str(Path(self._folder.name) / "rows.sqlite"))
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16000", "temp_store = FILE"):
+        # Closing may fall to another thread than reading did; two at once never touch it.
+        self._db = sqlite3.connect(str(Path(self._folder.name) / "rows.sqlite"), check_same_thread=False)
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -8000", "temp_store = FILE"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_TABLES)
         self._seq = 0

@@ -54,7 +54,7 @@ def check_numbers(cells: Mapping[str, str]) -> None:
             raise CellError("BAD_NUMBER", f"{column} is negative ({value[:60]}).", f"Write {column} like 12.50.")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     at = 0

@@ -66,6 +66,12 @@ def _edit(call: Call, arguments: Arguments) -> Object:
     errors = _address_errors(given.get("address") or {})
     if "name" in given:
         errors = _name_errors(call, given["name"] or "", location["id"]) + errors
+    if given.get("fulfillsOnlineOrders") is False and not _others_fulfill(call, location):
+        message = (
+            "Online order fulfillment could not be disabled for this location "
+            "as it is the only location that fulfills online orders."
+        )
+        errors.append(user_error(["input"], message, "CANNOT_DISABLE_ONLINE_ORDER_FULFILLMENT"))
     if errors:
         raise Refused(errors)
     location["address"].update(given.get("address") or {})
@@ -76,6 +82,10 @@ def _edit(call: Call, arguments: Arguments) -> Object:
     location["updatedAt"] = call.state.now()
     call.state.put(location)
     return {"location": location}
+
+
+def _others_fulfill(call: Call, location: Object) -> bool:
+    return any(it["fulfillsOnlineOrders"] and it["id"] != location["id"] for it in call.state.all("Location"))
 
 
 def _name_errors(call: Call, name: str, own: str | None) -> list[Object]:

@@ -6,7 +6,7 @@ which, is in `metafields.py`.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -26,13 +26,28 @@ _REFERENCES = {
     "company_reference": ("Company",), "metaobject_reference": ("Metaobject",), "mixed_reference": ("Metaobject",),
     "product_taxonomy_value_reference": ("TaxonomyValue",),
 }  # fmt: skip
-_PLAIN = (  # noqa: SIM905 - words read better in a line
-    "boolean color date_time date id json language link money multi_line_text_field number_decimal number_integer "
-    "rating rich_text_field single_line_text_field url"
-).split()
-_LISTED = ("color", "date_time", "date", "link", "number_decimal", "number_integer", "rating", "single_line_text_field",
-           "url", *_MEASUREMENTS, *_REFERENCES)  # fmt: skip
-TYPES: tuple[str, ...] = (*_PLAIN, *_MEASUREMENTS, *_REFERENCES, *(f"list.{name}" for name in _LISTED))
+# In the order in which Shopify lists them when it refuses another.
+TYPES: tuple[str, ...] = tuple((  # noqa: SIM905 - words read better in a line
+    "antenna_gain area battery_charge_capacity battery_energy_capacity boolean capacitance color concentration "
+    "data_storage_capacity data_transfer_rate date_time date dimension display_density distance duration "
+    "electric_current electrical_resistance energy frequency id illuminance inductance json jurisdiction language "
+    "link list.antenna_gain list.area list.battery_charge_capacity list.battery_energy_capacity list.capacitance "
+    "list.color list.concentration list.data_storage_capacity list.data_transfer_rate list.date_time list.date "
+    "list.dimension list.display_density list.distance list.duration list.electric_current "
+    "list.electrical_resistance list.energy list.frequency list.illuminance list.inductance list.jurisdiction "
+    "list.link list.luminous_flux list.mass_flow_rate list.number_decimal list.number_integer list.power "
+    "list.pressure list.rating list.resolution list.rotational_speed list.single_line_text_field list.sound_level "
+    "list.speed list.temperature list.thermal_power list.url list.voltage list.volume list.volumetric_flow_rate "
+    "list.weight luminous_flux mass_flow_rate money multi_line_text_field number_decimal number_integer power "
+    "pressure rating resolution rich_text_field rotational_speed single_line_text_field sound_level speed "
+    "temperature thermal_power url voltage volume volumetric_flow_rate weight company_reference "
+    "list.company_reference customer_reference list.customer_reference product_reference list.product_reference "
+    "collection_reference list.collection_reference variant_reference list.variant_reference file_reference "
+    "list.file_reference product_taxonomy_value_reference list.product_taxonomy_value_reference "
+    "product_taxonomy_disclosure_reference metaobject_reference list.metaobject_reference mixed_reference "
+    "list.mixed_reference disclosure_reference list.disclosure_reference page_reference list.page_reference "
+    "article_reference list.article_reference order_reference list.order_reference"
+).split())  # fmt: skip
 
 _UNITS = frozenset((  # noqa: SIM905 - words read better in a line
     "mm cm m in ft yd ml cl l m3 us_fl_oz us_pt us_qt us_gal imp_fl_oz imp_pt imp_qt imp_gal kg g oz lb "
@@ -42,6 +57,7 @@ _UNITS = frozenset((  # noqa: SIM905 - words read better in a line
 ).split())  # fmt: skip
 _SCHEMES = ("http", "https", "mailto", "sms", "tel")
 _MOST_IN_LIST = 128
+_MOST_MONEY = 10**18
 
 Lookup = Callable[[str], Any]
 
@@ -102,8 +118,11 @@ def _money(value: str, currency: str) -> str | None:
         )
     if not content.get("currency_code"):
         return "Value must have a currency code."
-    if _number(str(content.get("amount"))) is None:
+    amount = _number(str(content.get("amount")))
+    if amount is None:
         return "Value must have a numeric amount."
+    if abs(amount) >= _MOST_MONEY:
+        return f"Value must be within +/-{_MOST_MONEY}."
     return (
         None
         if content["currency_code"] == currency
@@ -150,6 +169,9 @@ def _json(value: str) -> str | None:
     try:
         orjson.loads(value)
     except orjson.JSONDecodeError as error:
+        if broken := re.match(r"\{\s*([^\s\"}:,]+)", value):
+            column = broken.start(1) + 1
+            return f"Value is invalid JSON: expected object key, got '{broken[1]}' at line 1 column {column}."
         return f"Value is invalid JSON: {error.msg} at line {error.lineno} column {error.colno}."
     return None
 
@@ -200,6 +222,33 @@ def _validation_complaint(type_name: str, value: str, validations: Mapping[str, 
         return _bounds(len(value), validations, " length")
     if type_name in {"number_integer", "number_decimal"}:
         return _bounds(_number(value) or Decimal(0), validations, "")
+    if type_name in {"date", "date_time"}:
+        return _time_bounds(type_name, value, validations)
+    return _scale(value, validations) if type_name == "rating" else None
+
+
+def _time_bounds(type_name: str, value: str, validations: Mapping[str, str]) -> str | None:
+    for name, beyond in (("min", int.__lt__), ("max", int.__gt__)):
+        if (edge := validations.get(name)) and beyond(_seconds(value), _seconds(edge)):
+            shown = edge if type_name == "date" else f"{_moment(edge):%Y-%m-%d %H:%M:%S} +0000"
+            return f"Value has a {name}imum of {shown}."
+    return None
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _seconds(text: str) -> int:
+    return int(_moment(text).timestamp())
+
+
+def _scale(value: str, validations: Mapping[str, str]) -> str | None:
+    content = _json_object(value) or {}
+    for name in ("scale_min", "scale_max"):
+        if (edge := validations.get(name)) and _number(str(content.get(name))) != _number(edge):
+            return "Value min and max on the rating value must be the same as the min and max on the definition."
     return None
 
 

@@ -38,7 +38,14 @@ _WEIGHT_UNITS = {
 }
 _UNIT_OF = {word: unit for unit, words in _WEIGHT_UNITS.items() for word in words}
 # Magento's export writes dates as its admin shows them: en_US by default.
-_DATE_FORMS = ("%m/%d/%y, %I:%M %p", "%m/%d/%y", "%m/%d/%Y", "%m/%d/%Y, %I:%M %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%y %H:%M")
+_DATE_FORMS = (
+    "%m/%d/%y, %I:%M %p",
+    "%m/%d/%y",
+    "%m/%d/%Y",
+    "%m/%d/%Y, %I:%M %p",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%y %H:%M",
+)
 
 
 @dataclass(slots=True)
@@ -90,7 +97,9 @@ def decimal(value: Any) -> float | None:
     if not text:
         return None
     if isinstance(value, bool) or not (_PLAIN_DECIMAL.fullmatch(text) or isinstance(value, float)):
-        raise TransformError(f"{_shown(value)} is not a number.", code="BAD_NUMBER", hint="Give digits with a point: 1234.5.")
+        raise TransformError(
+            f"{_shown(value)} is not a number.", code="BAD_NUMBER", hint="Give digits with a point: 1234.5."
+        )
     number = float(text)
     return int(number) if number.is_integer() else number
 
@@ -117,7 +126,9 @@ def iso(date: Any, zone: Any = None) -> str | None:
     moment = _parsed(str(date).strip())
     if moment is None:
         raise TransformError(
-            f"{_shown(date)} is not a date.", code="BAD_DATE", hint="Known: 2024-01-31 10:20:30, ISO 8601, 1/31/24, 10:20 AM."
+            f"{_shown(date)} is not a date.",
+            code="BAD_DATE",
+            hint="Known: 2024-01-31 10:20:30, ISO 8601, 1/31/24, 10:20 AM.",
         )
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone(zone))
@@ -144,7 +155,9 @@ def _zone(name: Any) -> tzinfo:
     try:
         return ZoneInfo(str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise TransformError(f"{_shown(name)} is not a time zone.", code="BAD_ZONE", hint="Such as Europe/Berlin.") from None
+        raise TransformError(
+            f"{_shown(name)} is not a time zone.", code="BAD_ZONE", hint="Such as Europe/Berlin."
+        ) from None
 
 
 def ref(resource_type: Any, source_id: Any, part: Any = None, part_id: Any = None) -> dict[str, Any] | None:
@@ -234,7 +247,9 @@ def weight_unit(context: Context, unit: Any = None) -> str:
         return "POUNDS"
     found = _UNIT_OF.get(str(text).strip().lower().rstrip("."))
     if found is None:
-        raise TransformError(f"{_shown(text)} is not a unit of weight.", code="BAD_WEIGHT_UNIT", hint="kg, g, lb or oz.")
+        raise TransformError(
+            f"{_shown(text)} is not a unit of weight.", code="BAD_WEIGHT_UNIT", hint="kg, g, lb or oz."
+        )
     return found
 
 
@@ -260,9 +275,9 @@ FUNCTIONS: tuple[MappingFunction, ...] = (
                     '$money(2.675)', "2.68"),
     MappingFunction("decimal", decimal, "text", "a number from text as shops write it: 100.0000, .5; BAD_NUMBER else",
                     '$decimal("100.0000")', 100),
-    MappingFunction("handle", handle, "text", "a Shopify handle of at most 255 characters; BAD_HANDLE when nothing is left",
+    MappingFunction("handle", handle, "text", "a Shopify handle, at most 255 characters; BAD_HANDLE where none is left",
                     '$handle("Crème & Straße")', "creme-strasse"),
-    MappingFunction("html", _html, "html", "the same without scripts, handlers and Magento directives, with a warning for each kind",
+    MappingFunction("html", _html, "html", "without scripts, handlers and Magento directives; each kind a warning",
                     '$html("<p onclick=\'x()\'>Soft</p><script>y()</script>")', "<p>Soft</p>", in_context=True),
     MappingFunction("html_text", _html_text, "html", "its text, tags gone and entities read",
                     '$html_text("<p>Warm &amp; soft</p><p>Wash cold</p>")', "Warm & soft\nWash cold"),
@@ -278,11 +293,11 @@ FUNCTIONS: tuple[MappingFunction, ...] = (
                     '$unique(["b", "a", "b"])', ["b", "a"]),
     MappingFunction("truncate", truncate, "text, length", "at most that many characters; a cut is a warning",
                     '$truncate("Hooded jacket", 6)', "Hooded", in_context=True),
-    MappingFunction("media_url", media_url, "path", "the image's address below the setting media_base_url; nothing and a warning without it",
+    MappingFunction("media_url", media_url, "path", "its address below the setting media_base_url; without it nothing",
                     '$media_url("https://shop.example/a b.jpg")', "https://shop.example/a%20b.jpg", in_context=True),
     MappingFunction("setting", setting, "name, default", "one of the migration's settings",
                     '$setting("vendor", "House brand")', "House brand", in_context=True),
-    MappingFunction("weight_unit", weight_unit, "[unit]", "KILOGRAMS, GRAMS, POUNDS or OUNCES; without a unit the setting weight_unit",
+    MappingFunction("weight_unit", weight_unit, "[unit]", "Shopify's word for it, or for the setting weight_unit",
                     '$weight_unit("kgs")', "KILOGRAMS", in_context=True),
     MappingFunction("warn", _warn, "code, message", "nothing; the record carries the warning",
                     '$warn("NO_PRICE", "Sold at 0.00.")', None, in_context=True),

@@ -20,11 +20,31 @@ _SUSPICIOUS = re.compile(
 _DIRECTIVE = re.compile(r"\{\{\s*(\w+)(.*?)\}\}", re.DOTALL)
 _ARGUMENT = re.compile(r"(?:direct_)?url\s*=\s*(?:\"|'|&quot;)?([^\"'&\s]*)")
 _WITH_CONTENT = frozenset({"script", "style", "object", "embed", "applet", "select", "textarea", "head"})
-_VOID = frozenset({"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "base", "source", "track", "wbr"})
+_VOID = frozenset(
+    {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "base", "source", "track", "wbr"}
+)
 _TAG_ONLY = frozenset({"form", "input", "button", "link", "meta", "base", "html", "body"})
 _ADDRESSES = frozenset({"href", "src", "action", "formaction", "srcdoc", "xlink:href", "background"})
 _BLOCKS = frozenset(
-    {"p", "div", "br", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "section", "blockquote", "hr"}
+    {
+        "p",
+        "div",
+        "br",
+        "li",
+        "ul",
+        "ol",
+        "tr",
+        "table",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "section",
+        "blockquote",
+        "hr",
+    }
 )
 
 

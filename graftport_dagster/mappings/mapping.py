@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from graftport_dagster.errors import ConfigurationError, TransformError
 from graftport_dagster.mappings.functions import FUNCTIONS, Context, MappingFunction
-from graftport_dagster.mappings.language import STANDARD, UNDEFINED, Expression, Failure, Function, Symbol, place, walk
+from graftport_dagster.mappings.language import STANDARD, Expression, Failure, Function, Symbol, place, walk
 
 BINDINGS = ("settings", "publications", "platform", "now")
 _KNOWN = frozenset({*STANDARD, "now", "millis", *BINDINGS, *(function.name for function in FUNCTIONS)}) - {"eval"}
@@ -55,7 +55,7 @@ class Mapping:
         try:
             expression = Expression(text)
         except Failure as failure:
-            raise _refused(failure.message, failure.code, text, name, failure.position, failure.token) from None
+            raise _refused(failure.message, failure.code, text, name, failure.position, failure.word) from None
         _check_names(expression, name)
         remarks = tuple(_remarks(expression))
         return cls(text, name, remarks, expression)
@@ -80,8 +80,8 @@ class Mapping:
         return Evaluation(value, tuple(context.warnings))
 
     def _error(self, failure: Failure, record_id: str) -> TransformError:
-        found = place(self.text, failure.position, failure.token)
-        token = f" at {failure.token}" if failure.token else ""
+        found = place(self.text, failure.position, failure.word)
+        token = f" at {failure.word}" if failure.word else ""
         return TransformError(
             f"{failure.message} Record {record_id}{token} in {self.name}.",
             code=failure.code, hint=failure.hint, path=f"line {found[0]}, column {found[1]}" if found else "",
@@ -120,10 +120,14 @@ def _millis(now: str) -> int:
     return int(datetime.fromisoformat(now).timestamp() * 1000)
 
 
-def _refused(message: str, code: str, text: str, name: str, position: int, token: str, hint: str = "") -> ConfigurationError:
+def _refused(
+    message: str, code: str, text: str, name: str, position: int, token: str, hint: str = ""
+) -> ConfigurationError:
     found = place(text, position, token)
     where = f"{name}:{found[0]}:{found[1]}" if found else name
-    return ConfigurationError(message, code=code, path=where, hint=hint or "Nothing was changed: correct the text and run again.")
+    return ConfigurationError(
+        message, code=code, path=where, hint=hint or "Nothing was changed: correct the text and run again."
+    )
 
 
 def _check_names(expression: Expression, name: str) -> None:
@@ -138,8 +142,7 @@ def _check_names(expression: Expression, name: str) -> None:
             )
         if node.type == "bind" and str(node.lhs.value).startswith("__"):
             raise _refused(
-                f"${node.lhs.value}: names beginning with __ are the engine's own.", "NAME_REFUSED", expression.text, name,
-                node.lhs.position, str(node.lhs.value),
+                *_unknown(str(node.lhs.value), known), expression.text, name, node.lhs.position, str(node.lhs.value)
             )  # fmt: skip
 
 
@@ -174,4 +177,3 @@ def _may_unwrap(value: Symbol) -> bool:
     if value.type == "path":
         return not (value.steps[0].type == "variable" and len(value.steps) == 1)
     return value.type == "function" and str(value.procedure.value) in _GIVES_A_SEQUENCE
-

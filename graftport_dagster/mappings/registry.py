@@ -60,10 +60,15 @@ def text_of(migration: Migration, resource_type: ResourceType) -> MappingText:
             return MappingText(path.read_text(encoding="utf-8-sig"), beside)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"The mapping cannot be read: {error}.", code="MAPPING_UNREADABLE", path=beside, hint="Save it as UTF-8 text."
+            f"The mapping cannot be read: {error}.",
+            code="MAPPING_UNREADABLE",
+            path=beside,
+            hint="Save it as UTF-8 text.",
         ) from error
     if packaged.is_file():
-        return MappingText(packaged.read_text(encoding="utf-8"), f"packaged {migration.platform}/{resource_type}.jsonata")
+        return MappingText(
+            packaged.read_text(encoding="utf-8"), f"packaged {migration.platform}/{resource_type}.jsonata"
+        )
     raise ConfigurationError(
         f"There is no mapping for {resource_type}: neither {beside} beside the migration file, nor a packaged default"
         f" for {migration.platform}.",
@@ -85,7 +90,13 @@ def current(
         return _held(migration, resource_type, versions.find(migration.platform, resource_type, wanted), "pinned")
     pin = versions.pinned(migration.slug, resource_type)
     if pin is not None and (pin.held or migration.pinning == "manual"):
-        why = f"pinned by {pin.pinned_by}" if pin.held and pin.pinned_by else "pinned" if pin.held else "pinning is manual"
+        why = (
+            f"pinned by {pin.pinned_by}"
+            if pin.held and pin.pinned_by
+            else "pinned"
+            if pin.held
+            else "pinning is manual"
+        )
         return _held(migration, resource_type, pin.version, why)
     found = text_of(migration, resource_type)
     remarks = Mapping.compile(found.text, name=found.origin).remarks
@@ -96,7 +107,9 @@ def current(
     published = versions.publish(migration.platform, resource_type, found.text, by=by)
     reason = f"{found.origin} is new" if pin is None else f"{found.origin} changed"
     versions.pin(migration.slug, published, held=False, by=by, reason=reason)
-    note = "" if pin is None else f"{found.origin} changed: {published.name} is used now, {pin.version.name} was before."
+    note = (
+        "" if pin is None else f"{found.origin} changed: {published.name} is used now, {pin.version.name} was before."
+    )
     return Resolved(published, found.origin, note, remarks)
 
 

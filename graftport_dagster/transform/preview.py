@@ -33,14 +33,18 @@ def preview(
     records = [record for batch in batches for record in batch]
     if missing := [source_id for source_id in source_ids if source_id not in {record.source_id for record in records}]:
         raise ConfigurationError(
-            f"There is no {resource_type} record {missing[0]}.", code="NO_RECORD", hint="Extract first, or see the id again."
+            f"There is no {resource_type} record {missing[0]}.",
+            code="NO_RECORD",
+            hint="Extract first, or see the id again.",
         )
     with TransformPool(
         resolved.version.text, resolved.version.name, resource_type=resource_type, platform=migration.platform,
         settings=migration.settings, publications=migration.publications, expected=len(records),
     ) as pool:  # fmt: skip
         return [
-            _shown(resolved.version.name, record, *row[1:]) for answers in pool.answers([records]) for record, row in answers
+            _shown(resolved.version.name, record, *row[1:])
+            for answers in pool.answers([records])
+            for record, row in answers
         ]
 
 

@@ -51,7 +51,12 @@ def read_payload(raw: bytes) -> Any:
 
 
 def map_record(
-    mapping: CompiledMapping, resource_type: ResourceType, bindings: Mapping[str, Any], check: Check, source_id: str, payload: Any
+    mapping: CompiledMapping,
+    resource_type: ResourceType,
+    bindings: Mapping[str, Any],
+    check: Check,
+    source_id: str,
+    payload: Any,
 ) -> Mapped:
     """Evaluates and checks one record. A mistake of the record or the mapping comes back as `error`."""
     try:

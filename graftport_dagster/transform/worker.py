@@ -4,7 +4,7 @@ Run as `python -m graftport_dagster.transform.worker` by `pool.py`, with the wor
 input. Nothing but the worker's main thread evaluates. Limits are of processor time, so that a busy
 machine never makes a record fail: one timer interrupts the evaluation, another ends the process
 where the first cannot (a call into C that does not come back); memory is limited by the system.
-A worker ignores Ctrl-C (its parent decides) and ends when its parent does.
+A worker ignores Ctrl-C and SIGTERM (its parent decides) and ends when its parent does.
 """
 
 import os
@@ -16,7 +16,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import RawIOBase
+from io import FileIO, RawIOBase
 from typing import Any
 
 from graftport_dagster.errors import GraftportError, TransformError
@@ -107,7 +107,8 @@ def _time_is_up(_signal: int, _frame: object) -> None:
 
 def _out_of_time(work: Work, source_id: str) -> TransformError:
     return TransformError(
-        f"{work.name} took more than {work.seconds_per_record:g} s of processor time for record {source_id}.", code="D1012",
+        f"{work.name} took more than {work.seconds_per_record:g} s of processor time for record {source_id}.",
+        code="D1012",
         hint="Look for a function that calls itself without end, or a regular expression with nested repeats.",
     )  # fmt: skip
 
@@ -128,10 +129,10 @@ def _unexpected(work: Work, source_id: str, error: Exception) -> TransformError:
 
 def main() -> None:
     """Serves until the parent closes the pipe; says once when it is ready."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, _time_is_up)
-    requests = open(os.dup(0), "rb", buffering=0)  # noqa: SIM115 - open as long as the process
-    answers = open(os.dup(1), "wb", buffering=0)  # noqa: SIM115
+    requests, answers = FileIO(os.dup(0), "rb"), FileIO(os.dup(1), "wb")
     # What a library prints must not end up among the answers.
     os.dup2(2, 1)
     work: Work = receive(requests)

@@ -13,12 +13,12 @@ from typing import Any
 from jsonata.jexception import JException
 from jsonata.parser import Parser
 
+from graftport_dagster.mappings.language.calls import Frame, Function
+from graftport_dagster.mappings.language.failure import Failure, located
 from graftport_dagster.mappings.language.nodes import Compiler
 from graftport_dagster.mappings.language.standard import STANDARD, clock
 from graftport_dagster.mappings.language.text import compile_regex
-from graftport_dagster.mappings.language.values import (
-    Failure, Frame, Function, Sequence, inbound, located, outbound, single,
-)  # fmt: skip
+from graftport_dagster.mappings.language.values import Sequence, inbound, outbound, single
 
 __all__ = ["STANDARD", "UNDEFINED", "Expression", "Failure", "Function", "Symbol", "place", "walk"]
 
@@ -114,15 +114,15 @@ def _parsed(text: str) -> Symbol:
         # The tokenizer gives a wrong escape in a text the code of an empty regular expression.
         code = "S0103" if error.error == "S0301" and error.current is not None else str(error.error)
         raise Failure(
-            code, error.current, error.expected, position=error.location, token=str(error.current or "")
+            code, error.current, error.expected, position=error.location, word=str(error.current or "")
         ) from None
     except RecursionError:
         raise Failure("D1011") from None
     except IndexError:
         raise Failure("S0106", position=len(text)) from None
     except KeyError as error:
-        raise Failure("S0204", error.args[0], token=str(error.args[0])) from None
-    except Exception as error:  # noqa: BLE001 - the parser fails in Python's words where the text is worst
+        raise Failure("S0204", error.args[0], word=str(error.args[0])) from None
+    except Exception as error:
         raise located(error, -1, "") from error
 
 
@@ -159,7 +159,7 @@ def place(text: str, position: int, token: str = "") -> tuple[int, int] | None:
         return None
     position = min(position, len(text))
     start = next(
-        (position - len(word) for word in (f"${token}", token) if word and text[: position].endswith(word)), position
+        (position - len(word) for word in (f"${token}", token) if word and text[:position].endswith(word)), position
     )
     before = text[: max(0, start if token else start - 1)]
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

@@ -9,12 +9,20 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from graftport_dagster.mappings.language import paths
-from graftport_dagster.mappings.language.values import (
-    NULL, Chain, Constructed, Failure, Frame, Function, Lambda, Partial, Sequence, Signature, Tail, equal, invoke,
-    is_number, located, number, single, truth,
-)  # fmt: skip
+from graftport_dagster.mappings.language import objects, paths
+from graftport_dagster.mappings.language.calls import Chain, Frame, Function, Lambda, Partial, Signature, Tail, invoke
+from graftport_dagster.mappings.language.failure import Failure, located
 from graftport_dagster.mappings.language.text import text_of
+from graftport_dagster.mappings.language.values import (
+    NULL,
+    Constructed,
+    Sequence,
+    equal,
+    is_number,
+    number,
+    single,
+    truth,
+)
 
 Node = Callable[[Any, Frame], Any]
 
@@ -53,12 +61,12 @@ class Compiler:
         """The function of one node, with its predicates and grouping."""
         kind = self._kinds.get(expr.type)
         if kind is None:
-            raise Failure("S0201", expr.value, position=expr.position, token=str(expr.value))
+            raise Failure("S0201", expr.value, position=expr.position, word=str(expr.value))
         base = kind(expr)
         if not _goes_on(expr):
             return base
         filters = [paths.filtered(self, stage.expr) for stage in expr.predicate or ()]
-        group = paths.grouped(self, expr.group) if expr.group is not None and expr.type != "path" else None
+        group = objects.grouped(self, expr.group) if expr.group is not None and expr.type != "path" else None
         keep = bool(expr.keep_array)
 
         def finished(context: Any, frame: Frame) -> Any:
@@ -114,7 +122,7 @@ class Compiler:
 
     def _condition(self, expr: Any) -> Node:
         test, then = self.node(expr.condition), self.node(expr.then)
-        otherwise = self.node(expr._else) if expr._else is not None else None  # noqa: SLF001 - the parser's name for it
+        otherwise = self.node(expr._else) if expr._else is not None else None
 
         def condition(context: Any, frame: Frame) -> Any:
             if truth(test(context, frame)):
@@ -127,7 +135,7 @@ class Compiler:
         if expr.value == "[":
             return self._array(expr)
         if expr.value == "{":
-            return paths.grouped(self, expr)
+            return objects.grouped(self, expr)
         operand, position = self.node(expr.expression), expr.position
 
         def negative(context: Any, frame: Frame) -> Any:
@@ -135,7 +143,7 @@ class Compiler:
             if value is None:
                 return None
             if not is_number(value):
-                raise Failure("D1002", value, position=position, token="-")
+                raise Failure("D1002", value, position=position, word="-")
             return -value
 
         return negative
@@ -145,7 +153,7 @@ class Compiler:
         kind = Constructed if expr.consarray else list
 
         def array(context: Any, frame: Frame) -> Any:
-            result = kind()
+            result: list[Any] = kind()
             for item, is_array in items:
                 value = item(context, frame)
                 if value is None:
@@ -168,7 +176,7 @@ class Compiler:
             return lambda context, frame: _concatenated(left(context, frame), right(context, frame), position)
         operation = _OPERATIONS.get(operator)
         if operation is None:
-            raise Failure("S0204", operator, position=position, token=operator)
+            raise Failure("S0204", operator, position=position, word=operator)
 
         def binary(context: Any, frame: Frame) -> Any:
             try:
@@ -197,8 +205,8 @@ class Compiler:
                 return function
             # Helps whoever forgot the leading $.
             if function is None and is_path and frame.lookup(token) is not None:
-                raise Failure("T1005", token, position=position, token=token)
-            raise Failure("T1006", position=position, token=token)
+                raise Failure("T1005", token, position=position, word=token)
+            raise Failure("T1006", position=position, word=token)
 
         return callee
 
@@ -246,7 +254,7 @@ class Compiler:
             if isinstance(function, Function):
                 return Partial(function, given)
             code = "T1007" if is_path and frame.lookup(token) is not None else "T1008"
-            raise Failure(code, token, position=position, token=token)
+            raise Failure(code, token, position=position, word=token)
 
         return partial
 
@@ -260,7 +268,7 @@ class Compiler:
         def apply(context: Any, frame: Frame) -> Any:
             value, function = value_of(context, frame), function_of(context, frame)
             if not isinstance(function, Function):
-                raise Failure("T2006", function, position=position, token="~>")
+                raise Failure("T2006", function, position=position, word="~>")
             if isinstance(value, Function):
                 return Chain(value, function)
             try:
@@ -291,7 +299,7 @@ class Compiler:
         return call
 
     def _transform(self, expr: Any) -> Node:
-        return paths.transformer(self, expr)
+        return objects.transformer(self, expr)
 
 
 def _goes_on(expr: Any) -> bool:
@@ -315,7 +323,7 @@ def _name_of(procedure: Any) -> str:
 
 def _concatenated(left: Any, right: Any, position: int) -> str:
     try:
-        return ("" if left is None else text_of(left)) + ("" if right is None else text_of(right))
+        return (text_of(left) or "") + (text_of(right) or "")
     except Failure as error:
         raise located(error, position, "&") from None
 

@@ -1,23 +1,24 @@
-"""Paths and what hangs on them: steps, filters, grouping, order, parents, the transform operator.
+"""Paths and what hangs on them: steps, filters, wildcards, parents, bound positions.
 
 The part of JSONata where values become sequences and sequences become values. A path that only
-names fields, by far the most common, has a way of its own. The other nodes are in `nodes.py`.
+names fields, by far the most common, has a way of its own. Order is in `order.py`, building and
+grouping objects in `objects.py`, the other nodes are in `nodes.py`.
 """
 
 from collections.abc import Callable
-from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
-from graftport_dagster.mappings.language.values import (
-    NULL, Constructed, Failure, Frame, Function, Native, Sequence, is_number, invoke, single, truth,
-)  # fmt: skip
+from graftport_dagster.mappings.language import objects
+from graftport_dagster.mappings.language.calls import Frame
+from graftport_dagster.mappings.language.order import sorter
+from graftport_dagster.mappings.language.values import Constructed, Sequence, is_number, single, truth
 
 if TYPE_CHECKING:
     from graftport_dagster.mappings.language.nodes import Compiler, Node
 
 Items = list[Any]
 Stage = Callable[[Any, Frame], Any]
-Step = Callable[[Items, Frame, bool], Items]
+Step = Callable[[Items, Frame], Items]
 
 
 def lookup(value: Any, key: str) -> Any:
@@ -82,16 +83,21 @@ def _descend(value: Any, into: list[Any]) -> None:
 def path(compiler: "Compiler", expr: Any) -> "Node":
     """A path; one that only names fields is done without sequences as long as it meets objects."""
     steps = expr.steps
-    if expr.group is None and not expr.keep_singleton_array and not expr.keep_array and all(_only_names(step) for step in steps):
+    if (
+        expr.group is None
+        and not expr.keep_singleton_array
+        and not expr.keep_array
+        and all(_only_names(step) for step in steps)
+    ):
         return _named_path([str(step.value) for step in steps])
     if any(step.tuple for step in steps):
         return _tuple_path(compiler, expr)
     first_is_array = bool(steps[0].consarray)
     first = compiler.node(steps[0]) if first_is_array else None
-    runners = [_step(compiler, step) for step in (steps[1:] if first_is_array else steps)]
-    last = len(runners) - 1
+    rest = steps[1:] if first_is_array else steps
+    runners = [_step(compiler, step, last=step is rest[-1]) for step in rest]
     is_variable = steps[0].type == "variable"
-    group = grouped(compiler, expr.group) if expr.group is not None else None
+    group = objects.grouped(compiler, expr.group) if expr.group is not None else None
     keep = bool(expr.keep_singleton_array or expr.keep_array)
 
     def walk(context: Any, frame: Frame) -> Any:
@@ -100,8 +106,8 @@ def path(compiler: "Compiler", expr: Any) -> "Node":
             items = first(items, frame)
             if not items:
                 return _ended(items, group, frame, keep=keep)
-        for index, run in enumerate(runners):
-            items = run(items, frame, index == last)
+        for run in runners:
+            items = run(items, frame)
             if not items:
                 break
         return _ended(items, group, frame, keep=keep)
@@ -126,7 +132,7 @@ def _only_names(step: Any) -> bool:
 
 def _named_path(keys: list[str]) -> "Node":
     last = len(keys) - 1
-    runners = [_named_step(key) for key in keys]
+    runners = [_named_step(key, last=index == last) for index, key in enumerate(keys)]
 
     def walk(context: Any, frame: Frame) -> Any:
         value = context
@@ -137,8 +143,8 @@ def _named_path(keys: list[str]) -> "Node":
                     return None
             elif isinstance(value, list):
                 # From here on there are many.
-                for rest in range(index, last + 1):
-                    value = runners[rest](value, frame, rest == last)
+                for run in runners[index:]:
+                    value = run(value, frame)
                     if not value:
                         break
                 return single(value)
@@ -149,8 +155,8 @@ def _named_path(keys: list[str]) -> "Node":
     return walk
 
 
-def _named_step(key: str) -> Step:
-    def run(items: Items, _frame: Frame, last: bool) -> Items:
+def _named_step(key: str, *, last: bool) -> Step:
+    def run(items: Items, _frame: Frame) -> Items:
         found = []
         for item in items:
             value = item.get(key) if type(item) is dict else single(lookup(item, key))
@@ -173,16 +179,16 @@ def _flattened(found: list[Any], *, last: bool) -> Items:
     return result
 
 
-def _step(compiler: "Compiler", step: Any) -> Step:
+def _step(compiler: "Compiler", step: Any, *, last: bool) -> Step:
     if step.type == "sort":
-        order, stages = _sorter(compiler, step), _stages(compiler, step)
-        return lambda items, frame, _last: stages(order(items, frame), frame)
+        order, stages = sorter(compiler, step), _stages(compiler, step)
+        return lambda items, frame: stages(order(items, frame), frame)
     if _only_names(step):
-        return _named_step(str(step.value))
+        return _named_step(str(step.value), last=last)
     node = compiler.node(step)
     filters = [filtered(compiler, stage.expr) for stage in step.stages or ()]
 
-    def run(items: Items, frame: Frame, last: bool) -> Items:
+    def run(items: Items, frame: Frame) -> Items:
         found = []
         for item in items:
             value = node(item, frame)
@@ -197,9 +203,10 @@ def _step(compiler: "Compiler", step: Any) -> Step:
 
 def _stages(compiler: "Compiler", step: Any) -> Stage:
     """Filters and index bindings after a sort, or within a stream of tuples."""
-    stages: list[Stage] = []
-    for stage in step.stages or ():
-        stages.append(filtered(compiler, stage.expr) if stage.type == "filter" else _numbered(str(stage.value)))
+    stages = [
+        filtered(compiler, stage.expr) if stage.type == "filter" else _numbered(str(stage.value))
+        for stage in step.stages or ()
+    ]
 
     def run(items: Any, frame: Frame) -> Any:
         for stage in stages:
@@ -269,21 +276,20 @@ def _tuple_path(compiler: "Compiler", expr: Any) -> "Node":
     streaming = False
     for index, step in enumerate(expr.steps):
         streaming = streaming or bool(step.tuple)
-        last = index == len(expr.steps) - 1
-        run = None if streaming else _step(compiler, step)
-        steps.append((_tuple_step(compiler, step) if streaming else None, run, step.focus is None, last))
+        run = None if streaming else _step(compiler, step, last=index == len(expr.steps) - 1)
+        steps.append((_tuple_step(compiler, step) if streaming else None, run, step.focus is None))
     is_variable = expr.steps[0].type == "variable"
-    group = grouped(compiler, expr.group) if expr.group is not None else None
+    group = objects.grouped(compiler, expr.group) if expr.group is not None else None
     keep, carries = bool(expr.keep_singleton_array or expr.keep_array), bool(expr.tuple)
 
     def walk(context: Any, frame: Frame) -> Any:
         items: Any = context if isinstance(context, list) and not is_variable else Sequence((context,))
         tuples: Any = None
-        for tuple_step, step, moves, last in steps:
+        for tuple_step, step, moves in steps:
             if tuple_step is not None:
                 found = tuples = tuple_step(items, tuples, frame)
             elif step is not None:
-                found = step(items, frame, last)
+                found = step(items, frame)
                 if not found:
                     return _ended(found, group, frame, keep=keep)
             if moves:
@@ -340,7 +346,7 @@ def _binder(step: Any) -> Callable[[dict[str, Any], Any, int, Any], None]:
 
 
 def _tuple_sort(compiler: "Compiler", step: Any, stages: Stage) -> Callable[[Any, Any, Frame], Any]:
-    order, label = _sorter(compiler, step), step.index
+    order, label = sorter(compiler, step), step.index
 
     def run(items: Any, tuples: Any, frame: Frame) -> Any:
         if tuples is not None:
@@ -351,164 +357,3 @@ def _tuple_sort(compiler: "Compiler", step: Any, stages: Stage) -> Callable[[Any
         return stages(result, frame)
 
     return run
-
-
-def _sorter(compiler: "Compiler", step: Any) -> Callable[[Any, Frame], Sequence]:
-    terms = [(compiler.node(term.expression), -1 if term.descending else 1) for term in step.terms]
-    position = step.position
-
-    def compare(left: tuple[Any, list[Any]], right: tuple[Any, list[Any]]) -> int:
-        for (_, direction), one, other in zip(terms, left[1], right[1], strict=True):
-            if one is None or other is None:
-                # Undefined comes last, ascending or not.
-                if one is not other:
-                    return 1 if one is None else -1
-            elif one != other:
-                return direction * (-1 if one < other else 1)
-        return 0
-
-    def check(keys: list[Any]) -> None:
-        kinds = {type(key) is str for key in keys if key is not None}
-        for key in keys:
-            if key is not None and not (is_number(key) or type(key) is str):
-                raise Failure("T2008", position=position, token="^")
-        if len(kinds) > 1:
-            raise Failure("T2007", *keys[:2], position=position, token="^")
-
-    def run(items: Any, frame: Frame) -> Sequence:
-        tuples = type(items) is Sequence and items.tuple_stream
-        keyed = [
-            (item, [term(item["@"], frame.child(item)) if tuples else term(item, frame) for term, _ in terms])
-            for item in items
-        ]
-        if len(keyed) > 1:
-            for index in range(len(terms)):
-                check([keys[index] for _, keys in keyed])
-        result = Sequence(item for item, _ in sorted(keyed, key=cmp_to_key(compare)))
-        result.tuple_stream = tuples
-        return result
-
-    return run
-
-
-def grouped(compiler: "Compiler", expr: Any) -> "Node":
-    """`{…}`: an object, built from each item of the context and grouped by its keys."""
-    pairs = [(compiler.node(key), compiler.node(value)) for key, value in expr.lhs_object]
-    literal = [str(key.value) for key, _ in expr.lhs_object if key.type == "string" and not key.predicate]
-    group = _by_key(pairs, expr.position)
-    if len(literal) != len(pairs) or len(set(literal)) != len(pairs):
-        return group
-    fields = [(key, value) for key, (_, value) in zip(literal, pairs, strict=True)]
-
-    def build(context: Any, frame: Frame) -> Any:
-        if isinstance(context, list):
-            return group(context, frame)
-        result = {}
-        for key, value_of in fields:
-            value = value_of(context, frame)
-            if value is not None:
-                result[key] = value
-        return result
-
-    return build
-
-
-def _by_key(pairs: list[tuple["Node", "Node"]], position: int) -> "Node":
-    def group(context: Any, frame: Frame) -> dict[str, Any]:
-        tuples = type(context) is Sequence and context.tuple_stream
-        items = context if isinstance(context, list) else [context]
-        groups: dict[str, tuple[int, Any]] = {}
-        for item in items if items or tuples else [None]:
-            inner = frame.child(item) if tuples else frame
-            for index, (key_of, _) in enumerate(pairs):
-                key = key_of(item["@"] if tuples else item, inner)
-                if key is None:
-                    continue
-                if type(key) is not str:
-                    raise Failure("T1003", key, position=position, token="{")
-                if key not in groups:
-                    groups[key] = (index, item)
-                elif groups[key][0] != index:
-                    raise Failure("D1009", key, position=position, token="{")
-                else:
-                    groups[key] = (index, joined(groups[key][1], item))
-        result = {}
-        for key, (index, data) in groups.items():
-            value = pairs[index][1](*_reduced(data, frame)) if tuples else pairs[index][1](data, frame)
-            if value is not None:
-                result[key] = value
-        return result
-
-    return group
-
-
-def _reduced(data: Any, frame: Frame) -> tuple[Any, Frame]:
-    """The tuples of one group as one: each name holds all its values."""
-    tuples = data if isinstance(data, list) else [data]
-    merged = dict(tuples[0])
-    for item in tuples[1:]:
-        for key, value in item.items():
-            merged[key] = joined(merged.get(key), value)
-    context = merged.pop("@", None)
-    return context, frame.child(merged)
-
-
-def joined(left: Any, right: Any) -> Any:
-    """`$append`: both as one array; undefined adds nothing."""
-    if left is None:
-        return right
-    if right is None:
-        return left
-    first = left if isinstance(left, list) else Sequence((left,))
-    second = right if isinstance(right, list) else (right,)
-    result = Sequence(first) if type(first) is Sequence else list(first)
-    result.extend(second)
-    return result
-
-
-def transformer(compiler: "Compiler", expr: Any) -> "Node":
-    """`|pattern|update, delete|`: a function that gives a changed copy."""
-    pattern, update = compiler.node(expr.pattern), compiler.node(expr.update)
-    delete = compiler.node(expr.delete) if expr.delete is not None else None
-    position = expr.position
-
-    def change(match: Any, frame: Frame) -> None:
-        fields = update(match, frame)
-        if fields is not None:
-            if not isinstance(fields, dict):
-                raise Failure("T2011", fields, position=expr.update.position)
-            match.update(fields)
-        names = delete(match, frame) if delete is not None else None
-        if names is None:
-            return
-        for key in names if isinstance(names, list) else [names]:
-            if not isinstance(key, str):
-                raise Failure("T2012", names, position=expr.delete.position)
-            match.pop(key, None)
-
-    def transform(_context: Any, frame: Frame) -> Function:
-        def changed(value: Any) -> Any:
-            if value is None:
-                return None
-            clone = frame.lookup("clone")
-            if not isinstance(clone, Function):
-                raise Failure("T2013", position=position, token="|")
-            copy = invoke(clone, [value])
-            matches = pattern(copy, frame)
-            for match in matches if isinstance(matches, list) else [matches]:
-                if isinstance(match, dict):
-                    change(match, frame)
-            return copy
-
-        return Native("transform", changed, "<(oa):o>", 1)
-
-    return transform
-
-
-def deep_copy(value: Any) -> Any:
-    """Objects and arrays copied, the rest shared; functions vanish, as in JSON."""
-    if isinstance(value, dict):
-        return {key: deep_copy(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [deep_copy(item) for item in value]
-    return NULL if isinstance(value, Function) else value

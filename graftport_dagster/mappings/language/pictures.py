@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from jsonata.functions import Functions
 
-from graftport_dagster.mappings.language.values import Failure
+from graftport_dagster.mappings.language.failure import Failure
 
 _DEFAULTS = {
     "decimal-separator": ".", "grouping-separator": ",", "exponent-separator": "e", "percent": "%", "per-mille": "‰",
@@ -59,30 +59,31 @@ def _checked(picture: str, given: tuple[tuple[str, str], ...]) -> list[str]:
 
 def _broken(part: str, signs: Mapping[str, str]) -> Iterator[str]:
     digits, optional, point = _digits(signs), signs["digit"], signs["decimal-separator"]
-    grouping, percent, per_mille = signs["grouping-separator"], signs["percent"], signs["per-mille"]
+    percent, per_mille = signs["percent"], signs["per-mille"]
     active, exponent = _active(part, signs)
-    whole, _, fraction = active.partition(point)
-    if part.count(point) > 1:
-        yield "D3081"
-    if part.count(percent) > 1:
-        yield "D3082"
-    if part.count(per_mille) > 1:
-        yield "D3083"
+    for sign, code in ((point, "D3081"), (percent, "D3082"), (per_mille, "D3083")):
+        if part.count(sign) > 1:
+            yield code
     if percent in part and per_mille in part:
         yield "D3084"
     if not any(char in digits or char == optional for char in active):
         yield "D3085"
-    if any(char not in digits + optional + point + grouping for char in active):
+    if any(char not in digits + optional + point + signs["grouping-separator"] for char in active):
         yield "D3086"
-    yield from _broken_grouping(part, whole, point, grouping)
-    if any(char in digits for char in whole.partition(optional)[0]) and optional in whole:
+    yield from _broken_grouping(part, active.partition(point)[0], point, signs["grouping-separator"])
+    yield from _broken_digits(active, digits, optional, point)
+    if exponent and (percent in part or per_mille in part):
+        yield "D3092"
+    if exponent is not None and not (exponent and all(char in digits for char in exponent)):
+        yield "D3093"
+
+
+def _broken_digits(active: str, digits: str, optional: str, point: str) -> Iterator[str]:
+    whole, _, fraction = active.partition(point)
+    if optional in whole and any(char in digits for char in whole.partition(optional)[0]):
         yield "D3090"
     if optional in fraction and any(char in digits for char in fraction.rpartition(optional)[2]):
         yield "D3091"
-    if exponent and (percent in part or per_mille in part):
-        yield "D3092"
-    if exponent is not None and (not exponent or any(char not in digits for char in exponent)):
-        yield "D3093"
 
 
 def _broken_grouping(part: str, whole: str, point: str, grouping: str) -> Iterator[str]:

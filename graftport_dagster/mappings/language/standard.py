@@ -17,12 +17,13 @@ from typing import Any, NoReturn
 from jsonata.datetimeutils import DateTimeUtils
 from jsonata.functions import Functions
 
-from graftport_dagster.mappings.language.paths import deep_copy, joined, lookup
+from graftport_dagster.mappings.language.calls import Function, Native, invoke
+from graftport_dagster.mappings.language.failure import Failure
+from graftport_dagster.mappings.language.objects import deep_copy, joined
+from graftport_dagster.mappings.language.paths import lookup
 from graftport_dagster.mappings.language.pictures import format_number
 from graftport_dagster.mappings.language.text import TEXT_FUNCTIONS
-from graftport_dagster.mappings.language.values import (
-    NULL, Failure, Function, Native, Sequence, equal, invoke, is_number, truth,
-)  # fmt: skip
+from graftport_dagster.mappings.language.values import NULL, Sequence, equal, is_number, truth
 
 _DECIMAL_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _OTHER_NUMBER = re.compile(r"0[xX][0-9A-Fa-f]+|0[oO][0-7]+|0[bB][01]+")
@@ -71,7 +72,7 @@ def _sqrt(value: float) -> float:
 
 def _power(value: float, exponent: float) -> float:
     try:
-        result = float(value) ** float(exponent)
+        result: float | complex = float(value) ** float(exponent)
     except (OverflowError, ZeroDivisionError):
         raise Failure("D3061", value, exponent) from None
     if isinstance(result, complex) or not math.isfinite(result):
@@ -83,7 +84,7 @@ def _format_base(value: float, radix: float | None) -> str:
     base = 10 if radix is None else int(radix)
     if not 2 <= base <= 36:
         raise Failure("D3100", base)
-    return Functions.base_repr(int(_round(value)), base).lower()
+    return str(Functions.base_repr(int(_round(value)), base)).lower()
 
 
 def _boolean(value: Any) -> bool:
@@ -185,6 +186,8 @@ def _sort(values: list[Any], function: Function | None) -> list[Any]:
             raise Failure("D3070")
         return sorted(values)
 
+    swaps = function
+
     # Swapped only where the function says so: ties keep their order.
     @functools.total_ordering
     class _Placed:
@@ -194,7 +197,7 @@ def _sort(values: list[Any], function: Function | None) -> list[Any]:
             self.value = value
 
         def __lt__(self, other: "_Placed") -> bool:
-            swap = invoke(function, [other.value, self.value])
+            swap = invoke(swaps, [other.value, self.value])
             return bool(swap) if not isinstance(swap, list | dict) else True
 
         def __eq__(self, other: object) -> bool:

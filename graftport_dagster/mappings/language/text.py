@@ -14,9 +14,9 @@ from urllib.parse import quote, unquote
 from jsonata.functions import Functions
 from jsonata.regex_engine import RegexFlags
 
-from graftport_dagster.mappings.language.values import (
-    Failure, Function, NULL, Regex, Sequence, invoke, is_number, number_text,
-)  # fmt: skip
+from graftport_dagster.mappings.language.calls import Function, Regex, invoke
+from graftport_dagster.mappings.language.failure import Failure
+from graftport_dagster.mappings.language.values import Sequence, is_number, number_text
 
 _NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
 _CLASS_ESCAPES = {"d": "0-9", "w": "a-zA-Z0-9_"}
@@ -101,7 +101,9 @@ def _json(value: Any, line: str) -> str:
     inner = line + "  " if line else ""
     if isinstance(value, dict):
         colon = ": " if line else ":"
-        return _enclosed("{}", [f"{json.dumps(k, ensure_ascii=False)}{colon}{_json(v, inner)}" for k, v in value.items()], line)
+        return _enclosed(
+            "{}", [f"{json.dumps(k, ensure_ascii=False)}{colon}{_json(v, inner)}" for k, v in value.items()], line
+        )
     if isinstance(value, list):
         return _enclosed("[]", [_json(item, inner) for item in value], line)
     return "null"
@@ -288,4 +290,3 @@ TEXT_FUNCTIONS: dict[str, tuple[Callable[..., Any], str, int]] = {
     "decodeUrlComponent": (_given(lambda text: _decoded(text, "decodeUrlComponent", "")), "<s-:s>", 1),
     "decodeUrl": (_given(lambda text: _decoded(text, "decodeUrl", ";/?:@&=+$,#")), "<s-:s>", 1),
 }
-

@@ -5,8 +5,8 @@ from dataclasses import replace
 import dagster as dg
 
 from graftport_dagster.defs.layout import MIGRATION_TAG, Layout
-from graftport_dagster.pipeline import open_store
 from graftport_dagster.records import RunOptions
+from graftport_dagster.store.place import open_store
 
 _GOING_ON = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,

@@ -14,8 +14,8 @@ from graftport_dagster.defs.layout import ASSET_OF, Layout
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.steps import Event, run_step
 from graftport_dagster.defs.telling import open_records_metadata
-from graftport_dagster.pipeline import open_store
 from graftport_dagster.records import Phase
+from graftport_dagster.store.place import open_store
 
 OWNER = "team:migration"
 # Raised when the meaning of what is stored changes, so that Dagster shows older partitions as outdated.

@@ -20,8 +20,8 @@ from typing import TextIO
 
 import yaml
 
-from graftport_dagster.pipeline import open_store
 from graftport_dagster.records import JsonObject, ResourceType, Run, RunOptions
+from graftport_dagster.store.place import open_store
 
 RUN_FILE_VARIABLE = "GRAFTPORT_RUN_FILE"
 _LOCATION = "graftport_dagster.definitions"

@@ -8,7 +8,7 @@ whose process died is ended by `conclusion.py`.
 """
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import dagster as dg
@@ -18,9 +18,9 @@ from graftport_dagster.defs.jobs import run_child
 from graftport_dagster.defs.launch import announce
 from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, RETRY_TAG, Layout
 from graftport_dagster.defs.options import OptionsResource
-from graftport_dagster.defs.steps import failure, tell_open_records
+from graftport_dagster.defs.steps import failure, open_records
 from graftport_dagster.defs.stopping import graceful, interrupt, is_stopping, was_interrupted
-from graftport_dagster.defs.telling import result_tags
+from graftport_dagster.defs.telling import Metadata, result_tags
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.pipeline import finish_run, open_store, open_work, released_types, run_phase, state_folder
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
@@ -110,7 +110,9 @@ class _Whole:
         after = [_BEGUN, *map(str, self.layout.resource_types)]
 
         @dg.op(name=self._op_name("report"), ins={name: dg.In(dg.Nothing) for name in after}, out=dg.Out(dg.Nothing))
-        def report(context: dg.OpExecutionContext, options: OptionsResource) -> None:
+        def report(
+            context: dg.OpExecutionContext, options: OptionsResource
+        ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
             """Loads what was released meanwhile, sets the run's result and fails where the exit status must be 1."""
             asked = self.asked(options)
             with open_store() as store:
@@ -118,13 +120,15 @@ class _Whole:
                     self._load_released(context, store, asked)
                 run = finish_run(store, context.run.run_id)
                 text = markdown(store, run.run_id, reports_folder=state_folder() / "reports")
-                if not self.dry_run:
-                    tell_open_records(context, self.layout, store)
+                open_now = open_records(self.layout, store)
             context.log.info(text)
             context.instance.add_run_tags(run.run_id, result_tags(run))
-            context.add_output_metadata({"result": str(run.result), "report": dg.MetadataValue.md(text)})
+            metadata: Metadata = {"result": str(run.result), "report": dg.MetadataValue.md(text)}
+            if not self.dry_run:
+                yield open_now
             if sentence := _why_failed(run):
-                raise dg.Failure(sentence, metadata={"report": dg.MetadataValue.md(text)}, allow_retries=False)
+                raise dg.Failure(sentence, metadata=metadata, allow_retries=False)
+            yield dg.Output(None, metadata=metadata)
 
         return report
 

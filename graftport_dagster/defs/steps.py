@@ -23,13 +23,19 @@ from graftport_dagster.pipeline import Work, finish_run, has_row_errors, open_wo
 from graftport_dagster.records import Phase, ResourceType, Result, RunItem
 from graftport_dagster.store.record_store import RecordStore
 
-Event = dg.AssetCheckResult | dg.MaterializeResult[None]
+Event = dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]
 
 
 def failure(error: GraftportError) -> dg.Failure:
     """Our error as Dagster shows it: its sentence, its class and code, what to do; never retried by Dagster."""
     metadata = {"error_class": str(error.error_class), "code": error.code, "hint": error.hint, "path": error.path}
     return dg.Failure(str(error), metadata={name: text for name, text in metadata.items() if text}, allow_retries=False)
+
+
+def open_records(layout: Layout, store: RecordStore) -> dg.AssetMaterialization:
+    """`incomplete_records` as it is now, for the last step of any run to yield."""
+    metadata = open_records_metadata(store.incomplete.counts(layout.slug), now=datetime.now(UTC))
+    return dg.AssetMaterialization(layout.asset("incomplete_records"), metadata=metadata)
 
 
 def run_step(
@@ -41,11 +47,13 @@ def run_step(
     interrupt for a run that was asked to stop.
     """
     step = _Step(context, layout, phase, layout.resource_type(context), layout.phases(context))
-    # Events are yielded outside the signal handlers, because Dagster changes its own around each of them.
     try:
         step.run(options)
-    except GraftportError as error:
-        raise failure(error) from error
+    except Exception as error:  # noqa: BLE001 - raised below, when what is known of it has been told
+        step.end = failure(error) if isinstance(error, GraftportError) else error
+        step.end.__cause__ = error if step.end is not error else None
+    # Yielded here, outside the signal handlers, because Dagster changes its own around each event; and not logged
+    # by the context, which forgets what was logged before an exception.
     yield from step.events
     if step.end is not None:
         raise step.end
@@ -109,8 +117,7 @@ class _Step:
             self._observe(work, item)
             self._stop(work)
             return
-        spoiled = self.is_last and has_row_errors(self._own_items(work))
-        if spoiled and fail:
+        if self.is_last and self._is_spoiled(work, fail=fail):
             # A partition that is materialized in a failing run stays green, so the counts go on an observation.
             self._observe(work, item)
             self.events += checks
@@ -122,6 +129,11 @@ class _Step:
         elif stop():
             self._stop(work)
 
+    def _is_spoiled(self, work: Work, *, fail: bool) -> bool:
+        """Whether the partition fails at its end: for its row errors, or because nothing at all could land."""
+        items = self._own_items(work)
+        return (fail and has_row_errors(items)) or any(item.result is Result.FAILED for item in items)
+
     def _row_errors(self, work: Work) -> dg.Failure:
         items = [item for item in self._own_items(work) if has_row_errors([item])]
         told = "; ".join(f"{item.phase}: {item.first_error or item.first_skip_reason}" for item in items)
@@ -132,13 +144,9 @@ class _Step:
         )
 
     def _observe(self, work: Work, item: RunItem) -> None:
-        self.context.log_event(
-            dg.AssetObservation(
-                self.layout.asset(ASSET_OF[self.phase]),
-                partition=str(self.resource_type),
-                metadata=item_metadata(item, work),
-            )
-        )
+        asset = self.layout.asset(ASSET_OF[self.phase])
+        metadata = item_metadata(item, work)
+        self.events.append(dg.AssetObservation(asset, partition=str(self.resource_type), metadata=metadata))
 
     def _stop(self, work: Work) -> None:
         for phase in self.phases[self.phases.index(self.phase) + 1 :]:
@@ -150,12 +158,4 @@ class _Step:
         if self.stands_alone:
             run = finish_run(work.store, self.run_id, canceled=canceled)
             self.context.instance.add_run_tags(self.run_id, result_tags(run))
-            tell_open_records(self.context, self.layout, work.store)
-
-
-def tell_open_records(
-    context: dg.AssetExecutionContext | dg.OpExecutionContext, layout: Layout, store: RecordStore
-) -> None:
-    """Materializes `incomplete_records` from within another asset's or op's step."""
-    metadata = open_records_metadata(store.incomplete.counts(layout.slug), now=datetime.now(UTC))
-    context.log_event(dg.AssetMaterialization(layout.asset("incomplete_records"), metadata=metadata))
+            self.events.append(open_records(self.layout, work.store))

@@ -1,0 +1,298 @@
+"""`dagster job execute` as CI runs it: exit statuses, signals, killed processes; and the door of `graftport run`."""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from graftport_dagster.defs.launch import Launched, launch
+from graftport_dagster.records import Phase, ResourceType, RunOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCTS, REDIRECTS = ResourceType.PRODUCTS, ResourceType.REDIRECTS
+BAD = "sku,title,price,collection\nA1,Tarp,10.00,\nA2,BAD,20.00,\n"
+
+
+def command(project: Any, job: str, partition: str = "", **options: Any) -> list[str]:
+    words = ["-m", "graftport_dagster.definitions", "-j", f"shop_{job}"]
+    if partition:
+        words += ["--tags", f'{{"dagster/partition": "{partition}"}}']
+    if options:
+        config = project.folder / "options.yaml"
+        config.write_text(yaml.safe_dump({"resources": {"options": {"config": options}}}), encoding="utf-8")
+        words += ["-c", str(config)]
+    return [sys.executable, "-m", "dagster", "job", "execute", *words]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def execute(project: Any, job: str, partition: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(project, job, partition, **options), cwd=project.folder, env=environment(),
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def started(project: Any, job: str, partition: str = "", **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """The command under way, in a process group of its own; whatever is left of it is killed at the end."""
+    with (project.folder / "output").open("w") as output:
+        process = subprocess.Popen(
+            command(project, job, partition, **options), cwd=project.folder, env=environment(),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(happens: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := happens():
+            return found
+        time.sleep(0.1)
+    pytest.fail("It did not happen in time.")
+
+
+def only_run(project: Any) -> Any:
+    with project.store() as store:
+        runs = store.runs.list("shop")
+    return runs[-1] if runs else None
+
+
+def child(project: Any) -> dg.DagsterRun:
+    with dg.DagsterInstance.from_config(str(project.folder)) as instance:
+        run: dg.DagsterRun = wait_until(
+            lambda: [run for run in instance.get_runs() if run.tags.get("dagster/partition") == "products"]
+        )[0]
+    return run
+
+
+def stands_to_reason(project: Any, run: Any) -> None:
+    """Nothing landed twice, and the next run brings what is missing."""
+    titles = [item["title"] for item in project.objects("Product")]
+    assert len(titles) == len(set(titles))
+    again = execute(project, "migrate")
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert project.result(run.run_id) not in {"running", "queued"}
+    assert len(project.objects("Product")) == 30
+
+
+# Exit statuses
+
+
+def test_exit_status_0_when_all_went_well_and_when_there_is_nothing_to_do(project: Any) -> None:
+    first = execute(project, "migrate")
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert only_run(project).result == "succeeded"
+    second = execute(project, "migrate")
+    assert second.returncode == 0
+    assert only_run(project).result == "unchanged"
+    assert "shop: unchanged" in second.stderr
+    assert not list(project.folder.glob(".tmp_dagster_home_*"))
+
+
+@pytest.mark.parametrize(("fail", "status"), [(True, 1), (False, 0)])
+def test_exit_status_with_bad_rows_follows_fail_on_row_errors(project: Any, fail: bool, status: int) -> None:
+    project.write("products.csv", BAD)
+    done = execute(project, "migrate", fail_on_row_errors=fail, resource_types=["products"])
+    assert done.returncode == status
+    assert only_run(project).result == "completed_with_errors"
+    assert "This row is bad." in done.stderr
+
+
+def test_options_come_from_a_file(project: Any) -> None:
+    done = execute(project, "migrate", phases=["extract", "load"], resource_types=["products"], limit=2)
+    assert done.returncode == 0, done.stderr[-2000:]
+    run = only_run(project)
+    assert run.options.phases == (Phase.EXTRACT, Phase.LOAD)
+    assert list(project.items(run.run_id)) == ["products extract", "products load"]
+    assert project.items(run.run_id)["products extract"].counts["read"] == 2
+
+
+def test_one_partition_runs_by_its_tag(project: Any) -> None:
+    done = execute(project, "migrate_one", "redirects")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert list(project.items(only_run(project).run_id)) == [
+        "redirects extract",
+        "redirects transform",
+        "redirects load",
+    ]
+
+
+@pytest.mark.parametrize("partition", ["orders", ""])
+def test_a_partition_that_is_not_there_is_exit_status_1_and_a_sentence(project: Any, partition: str) -> None:
+    done = execute(project, "load", partition)
+    assert done.returncode == 1
+    assert "There are: collections, products, redirects." in done.stderr
+
+
+def test_two_runs_at_once_both_end_and_nothing_lands_twice(slow_project: Any) -> None:
+    execute(slow_project, "extract", "collections")
+    with started(slow_project, "migrate") as first:
+        wait_until(lambda: slow_project.objects("Product"))
+        second = execute(slow_project, "load", "products")
+        assert first.wait(timeout=120) == 0
+    assert "Ended a run" not in second.stderr
+    assert len(slow_project.objects("Product")) == 30
+
+
+# Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("to_group", [False, True], ids=["process", "terminal"])
+def test_a_first_signal_ends_the_run_in_order(slow_project: Any, number: signal.Signals, to_group: bool) -> None:
+    with started(slow_project, "migrate") as process:
+        wait_until(lambda: slow_project.objects("Product"))
+        (os.killpg if to_group else os.kill)(process.pid, number)
+        assert process.wait(timeout=30) == 1
+    run = only_run(slow_project)
+    assert run.result == "canceled"
+    items = slow_project.items(run.run_id)
+    assert items["products load"].result == "canceled"
+    assert 0 < items["products load"].counts["created"] < 30
+    assert items["products load"].counts["unknown"] == 0
+    assert items["products load"].counts["not_reached"] == 30 - items["products load"].counts["created"]
+    assert items["redirects extract"].result == "canceled"
+    assert items["redirects extract"].counts == {}
+    stands_to_reason(slow_project, run)
+
+
+def test_a_second_signal_interrupts_and_nothing_lands_twice(slow_project: Any) -> None:
+    with started(slow_project, "migrate") as process:
+        wait_until(lambda: slow_project.objects("Product"))
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(1.2)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=30) == 1
+    run = only_run(slow_project)
+    assert run.result == "canceled"
+    stands_to_reason(slow_project, run)
+
+
+def test_a_signal_to_a_single_partition_ends_it_in_order(slow_project: Any) -> None:
+    with started(slow_project, "migrate_one", "products") as process:
+        wait_until(lambda: slow_project.objects("Product"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 1
+    assert only_run(slow_project).result == "canceled"
+
+
+def test_a_dry_run_stops_at_a_signal(slow_project: Any) -> None:
+    with started(slow_project, "dry_run", live=True) as process:
+        wait_until(lambda: "products: 30 rows read" in (slow_project.folder / "output").read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 1
+    run = only_run(slow_project)
+    assert run.result == "canceled"
+    assert run.options.dry_run
+
+
+# Killed processes
+
+
+def test_a_killed_step_fails_its_type_alone_and_the_run_ends(slow_project: Any) -> None:
+    with started(slow_project, "migrate") as process:
+        wait_until(lambda: slow_project.objects("Product"))
+        os.kill(int(child(slow_project).tags["graftport/process"].split()[0]), signal.SIGKILL)
+        assert process.wait(timeout=60) == 1
+    run = only_run(slow_project)
+    assert run.result == "completed_with_errors"
+    items = slow_project.items(run.run_id)
+    assert items["collections load"].result == "succeeded"
+    assert items["products load"].result == "failed"
+    assert "died" in items["products load"].first_error
+    assert items["redirects extract"].first_error == "Not begun: a process of this run died."
+    stands_to_reason(slow_project, run)
+
+
+def test_a_killed_run_leaves_no_process_behind_and_is_ended_by_the_next(slow_project: Any) -> None:
+    with started(slow_project, "migrate") as process:
+        wait_until(lambda: slow_project.objects("Product"))
+        step = int(child(slow_project).tags["graftport/process"].split()[0])
+        process.kill()
+        process.wait()
+        wait_until(lambda: not Path(f"/proc/{step}").exists())
+    run = only_run(slow_project)
+    assert run.result == "running"
+    with dg.DagsterInstance.from_config(str(slow_project.folder)) as instance:
+        assert wait_until(lambda: instance.get_run_by_id(run.run_id)).status is dg.DagsterRunStatus.STARTED
+        stands_to_reason(slow_project, run)
+        assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert slow_project.result(run.run_id) != "canceled"
+
+
+def test_a_run_canceled_in_dagster_alone_stops_at_its_next_batch(slow_project: Any) -> None:
+    """What `graftport cancel` and *Mark as canceling* do to a run that Dagster cannot reach."""
+    with started(slow_project, "migrate") as process:
+        wait_until(lambda: slow_project.objects("Product"))
+        run = only_run(slow_project)
+        with dg.DagsterInstance.from_config(str(slow_project.folder)) as instance:
+            instance.report_run_canceling(instance.get_run_by_id(run.run_id))
+            assert process.wait(timeout=30) == 1
+            assert instance.get_run_by_id(child(slow_project).run_id).status is dg.DagsterRunStatus.CANCELED
+    assert only_run(slow_project).result == "canceled"
+
+
+# The door of the command line
+
+
+def test_launch_gives_the_run_as_the_record_store_has_it(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    stream = io.StringIO()
+    done = launch("shop", RunOptions(resource_types=(REDIRECTS,), actor="ann"), retry_of="before", stream=stream)
+    assert done.exit_status == 0, stream.getvalue()
+    assert done.run is not None
+    assert (done.run.result, done.run.options.actor, done.run.retry_of) == ("succeeded", "ann", "before")
+    assert "superseded" not in stream.getvalue()
+    assert "redirects: 1 rows read" in stream.getvalue()
+
+
+def test_launch_runs_one_partition(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = launch("shop", RunOptions(), job="extract", partition=REDIRECTS, stream=io.StringIO())
+    assert done.run is not None
+    assert list(project.items(done.run.run_id)) == ["redirects extract"]
+
+
+def test_launch_says_when_dagster_stopped_before_the_run_began(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    stream = io.StringIO()
+    assert launch("shop", RunOptions(), job="nothing", stream=stream) == Launched(None, 1)
+    assert "shop_nothing" in stream.getvalue()
+
+
+def test_launch_passes_signals_on_and_gives_handlers_back(slow_project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt() -> None:
+        wait_until(lambda: slow_project.objects("Product"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    done = launch("shop", RunOptions(), stream=io.StringIO())
+    thread.join()
+    assert done.run is not None
+    assert (done.run.result, done.exit_status) == ("canceled", 1)
+    assert signal.getsignal(signal.SIGINT) is before

@@ -1,0 +1,198 @@
+"""When runs are asked for, and when not; and what becomes of runs whose process is gone."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import uuid
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from graftport_dagster.records import Result, Run, RunItem, RunOptions
+
+
+def sensor(project: Any, name: str) -> dg.SensorDefinition:
+    (found,) = [one for one in project.definitions().sensors if one.name == f"shop_{name}"]
+    assert isinstance(found, dg.SensorDefinition)
+    return found
+
+
+def tick(project: Any, cursor: str | None = None) -> Any:
+    context = dg.build_sensor_context(instance=project.instance, cursor=cursor, definitions=project.definitions())
+    return sensor(project, "source_freshness")(context)
+
+
+def asked(answer: Any) -> list[str]:
+    return [request.partition_key for request in answer.run_requests or ()]
+
+
+def test_every_type_is_new_at_the_first_look_and_unchanged_at_the_second(project: Any) -> None:
+    first = tick(project)
+    assert asked(first) == ["collections", "products", "redirects"]
+    second: Any = tick(project, first.cursor)
+    assert asked(second) == []
+    assert "products: unchanged since 20" in second.skip_reason.skip_message
+
+
+def test_only_the_type_that_changed_is_asked_for(project: Any) -> None:
+    first: Any = tick(project)
+    project.write("products.csv", "sku,title,price,collection\nB1,Mug,5.00,\n")
+    second: Any = tick(project, first.cursor)
+    assert asked(second) == ["products"]
+    (observation,) = second.asset_events
+    assert observation.partition == "products"
+    assert observation.metadata["change"].value == 2
+
+
+def test_a_source_that_goes_back_to_what_it_was_is_read_three_times(project: Any) -> None:
+    a, b = "sku,title,price,collection\nA1,Tarp,10.00,\n", "sku,title,price,collection\nA1,Tarp,12.00,\n"
+    keys, cursor = [], None
+    for text in (a, b, a):
+        project.write("products.csv", text)
+        answer: Any = tick(project, cursor)
+        cursor = answer.cursor
+        keys += [request.run_key for request in answer.run_requests if request.partition_key == "products"]
+    assert len(set(keys)) == 3
+    assert [key.split(":")[:2] for key in keys] == [["products", "1"], ["products", "2"], ["products", "3"]]
+    assert keys[0].split(":", 2)[2] == keys[2].split(":", 2)[2]
+
+
+def test_one_dead_endpoint_does_not_kill_the_tick(project: Any) -> None:
+    (project.migrations / "products.csv").unlink()
+    answer: Any = tick(project)
+    assert asked(answer) == ["collections", "redirects"]
+    assert "products" not in json.loads(answer.cursor)
+    later: Any = tick(project, answer.cursor)
+    assert "products: cannot be asked" in later.skip_reason.skip_message
+
+
+def test_runs_that_nobody_asked_for_tolerate_bad_rows_and_do_not_resend_refused_ones(project: Any) -> None:
+    answer: Any = tick(project)
+    config = answer.run_requests[0].run_config["resources"]["options"]["config"]
+    assert (config["fail_on_row_errors"], config["resend_refused"]) == (False, False)
+    job = project.definitions().resolve_job_def("shop_migrate_one")
+    dg.validate_run_config(job, answer.run_requests[0].run_config)
+
+
+def test_a_paused_migration_is_not_looked_at(project: Any) -> None:
+    with project.store() as store:
+        store.stores.pause("shop", by="ann", reason="cut-over")
+    answer = tick(project)
+    assert isinstance(answer, dg.SkipReason)
+    assert answer.skip_message is not None
+    assert "by ann: cut-over" in answer.skip_message
+
+
+def schedule(project: Any, *, going_on: str = "") -> Any:
+    (found,) = project.definitions().schedules
+    with (
+        dg.DagsterInstance.local_temp(str(project.folder)) as instance,
+        dg.build_schedule_context(instance=instance) as context,
+    ):
+        if going_on:
+            instance.create_run_for_job(
+                project.definitions().resolve_job_def("shop_load"), run_id=going_on,
+                status=dg.DagsterRunStatus.STARTED,
+            )  # fmt: skip
+        return found.evaluate_tick(context)
+
+
+def test_a_schedule_asks_for_what_the_file_says(project: Any) -> None:
+    (request,) = schedule(project).run_requests
+    config = request.run_config["resources"]["options"]["config"]
+    assert (config["phases"], config["resource_types"]) == (["extract", "transform"], ["products"])
+    assert (config["fail_on_row_errors"], config["resend_refused"]) == (False, False)
+
+
+def test_a_schedule_skips_while_another_run_goes_on(project: Any) -> None:
+    run_id = str(uuid.uuid4())
+    assert schedule(project, going_on=run_id).skip_message == f"Run {run_id} of shop has not ended yet."
+
+
+def test_a_schedule_skips_while_the_migration_is_paused(project: Any) -> None:
+    with project.store() as store:
+        store.stores.pause("shop", by="ann", reason="")
+    assert "has been paused since" in schedule(project).skip_message
+
+
+# Runs whose process is gone
+
+
+def unfinished(project: Any, *, tags: dict[str, str], status: str = "STARTED") -> dg.DagsterRun:
+    job = project.definitions().resolve_job_def("shop_migrate_one")
+    run: dg.DagsterRun = project.instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus(status), tags={"graftport/migration": "shop", **tags}
+    )
+    with project.store() as store:
+        store.runs.start(Run(run.run_id, "shop", RunOptions(resource_types=("redirects",))))  # type: ignore[arg-type]
+        store.runs.start_item(RunItem(run.run_id, "redirects", "extract"))  # type: ignore[arg-type]
+    return run
+
+
+def reaped(project: Any) -> str:
+    answer = sensor(project, "reaper")(dg.build_sensor_context(instance=project.instance))
+    assert isinstance(answer, dg.SkipReason)
+    return answer.skip_message or ""
+
+
+@pytest.fixture
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_run_whose_process_is_gone_is_ended_in_dagster_and_in_the_record_store(
+    project: Any, dead_process: int
+) -> None:
+    run = unfinished(project, tags={"graftport/host": socket.gethostname(), "graftport/process": f"{dead_process} "})
+    assert f"Its process {dead_process} is gone." in reaped(project)
+    assert project.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert project.result(run.run_id) == "failed"
+    items = project.items(run.run_id)
+    assert {str(item.result) for item in items.values()} == {"failed"}
+    assert "died" in items["redirects extract"].first_error
+    assert reaped(project) == "Every started run is alive."
+
+
+def test_a_live_run_is_left_alone(project: Any) -> None:
+    tags = {"graftport/host": socket.gethostname(), "graftport/process": f"{os.getpid()} "}
+    run = unfinished(project, tags=tags)
+    assert reaped(project) == "Every started run is alive."
+    assert project.result(run.run_id) == str(Result.RUNNING)
+
+
+def test_a_process_of_another_machine_is_not_judged(project: Any, dead_process: int) -> None:
+    unfinished(project, tags={"graftport/host": "elsewhere", "graftport/process": f"{dead_process} "})
+    assert reaped(project) == "Every started run is alive."
+
+
+def test_a_child_of_an_ended_run_is_ended_wherever_it_was(project: Any) -> None:
+    parent = unfinished(project, tags={}, status="FAILURE")
+    child = unfinished(project, tags={"graftport/parent": parent.run_id, "graftport/host": "elsewhere"})
+    assert f"{child.run_id}: Its run {parent.run_id} has ended." in reaped(project)
+
+
+def test_a_canceled_run_whose_process_is_gone_ends_as_canceled(project: Any, dead_process: int) -> None:
+    tags = {"graftport/host": socket.gethostname(), "graftport/process": f"{dead_process} "}
+    run = unfinished(project, tags=tags, status="CANCELING")
+    reaped(project)
+    assert project.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED
+    assert project.result(run.run_id) == "canceled"
+
+
+def test_a_run_that_dagster_ended_by_itself_ends_in_the_record_store_too(project: Any) -> None:
+    """Dagster's own server notices when a process that it launched crashes."""
+    run = unfinished(project, tags={}, status="FAILURE")
+    reaped(project)
+    assert project.result(run.run_id) == "failed"
+
+
+def test_the_next_run_reaps_first(project: Any, dead_process: int) -> None:
+    tags = {"graftport/host": socket.gethostname(), "graftport/process": f"{dead_process} "}
+    run = unfinished(project, tags=tags)
+    project.run("extract", "redirects")
+    assert project.result(run.run_id) == "failed"

@@ -95,7 +95,8 @@ def _cpu() -> float:
 def _product(index: int) -> dict[str, Any]:
     return {
         "input": {
-            "title": f"Product {index}", "handle": f"product-{index}", "vendor": "Bench", "status": "DRAFT", "tags": ["a", "b"],
+            "title": f"Product {index}", "handle": f"product-{index}", "vendor": "Bench", "status": "DRAFT",
+            "tags": ["a", "b"],
             "descriptionHtml": "<p>" + "Words. " * 300 + "</p>",
             "productOptions": [{"name": "Size", "values": [{"name": "S"}, {"name": "M"}, {"name": "L"}]}],
             "variants": [

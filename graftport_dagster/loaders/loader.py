@@ -28,6 +28,8 @@ from graftport_dagster.shopify.client import Shop
 from graftport_dagster.store.record_store import Intent, Lease, LoadInput, Settlement
 
 _PUBLISH_BATCH = 50
+# Calls handed to the threads at once, per thread.
+_AHEAD = 3
 LEASE_SECONDS = 60.0
 
 
@@ -89,10 +91,10 @@ class Loading:
         plans, settlements, untried = self._planner.plan(batch)
         self.tally.outcomes.update(untried)
         self._settle(settlements)
-        for chunk in _chunks(plans, self._concurrency):
+        # Intents are committed only for calls about to leave: after a kill each must be cleared up.
+        for chunk in _chunks(plans, _AHEAD * self._concurrency):
             if not self._goes_on():
                 break
-            # Intents are committed only for calls about to leave: after a kill each must be cleared up.
             self._send(chunk)
             self._drain(down_to=self._concurrency)
         self._context.progress(f"{self._loader.resource_type}: {self.tally.seen} settled, {self.tally.calls} calls")

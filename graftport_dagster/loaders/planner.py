@@ -4,15 +4,15 @@ Reads the record store in batches; sends nothing and writes nothing. A dry run p
 load does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 from graftport_dagster.errors import MissingReferenceError, RecordError
 from graftport_dagster.loaders.groups import select
 from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Loader, Plan
 from graftport_dagster.loaders.references import address, references, resolve
-from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType
-from graftport_dagster.store.record_store import LoadInput, Settlement
+from graftport_dagster.records import Identity, Outcome, RecordKey, ResourceType
+from graftport_dagster.store.record_store import Dataset, LoadInput, Settlement
 
 
 class Planner:
@@ -34,7 +34,8 @@ class Planner:
         ids = [record.source_id for record in batch]
         parts = loads.parts(slug, self._context.store_gid, self._loader.resource_type, ids)
         done = self._done(batch)
-        identities = self._identities(batch)
+        referred = self._referred(batch)
+        identities = self._identities(referred)
         plans: list[Plan] = []
         settlements: list[Settlement] = []
         untried: list[Outcome] = []
@@ -42,7 +43,10 @@ class Planner:
             if (outcome := self._untried(record, done)) is not None:
                 untried.append(outcome)
                 continue
-            made = self._guarded(record, parts.get(record.source_id, {}), record.source_id in done, identities)
+            known = _Known(
+                parts.get(record.source_id, {}), record.source_id in done, referred[record.source_id], identities
+            )
+            made = self._guarded(record, known)
             if isinstance(made, Plan):
                 plans.append(made)
             else:
@@ -65,6 +69,8 @@ class Planner:
     def _untried(self, record: LoadInput, done: Set[str]) -> Outcome | None:
         if not self._options.resend_refused and record.refused_hash == record.payload_hash:
             return Outcome.REFUSED_BEFORE
+        if record.discarded_hash == record.payload_hash:
+            return Outcome.DISCARDED
         return Outcome.UNCHANGED if self._groups(record, done) == {} else None
 
     def _groups(self, record: LoadInput, done: Set[str]) -> Mapping[str, str] | None:
@@ -78,27 +84,35 @@ class Planner:
             if group in wanted and (digest != record.landed_groups.get(group) or not self._options.only_dirty)
         }
 
-    def _identities(self, batch: Sequence[LoadInput]) -> Mapping[RecordKey, Identity]:
-        keys = {key for record in batch for key in _safe_references(record.payload)}
+    def _referred(self, batch: Sequence[LoadInput]) -> dict[str, "tuple[RecordKey, ...] | RecordError"]:
+        referred: dict[str, tuple[RecordKey, ...] | RecordError] = {}
+        for record in batch:
+            try:
+                referred[record.source_id] = references(record.payload) if record.may_refer else ()
+            except RecordError as error:
+                referred[record.source_id] = error
+        return referred
+
+    def _identities(
+        self, referred: Mapping[str, "tuple[RecordKey, ...] | RecordError"]
+    ) -> Mapping[RecordKey, Identity]:
+        keys = {key for found in referred.values() if isinstance(found, tuple) for key in found}
         if not keys:
             return {}
         return self._context.store.loads.identities(self._context.migration.slug, self._context.store_gid, keys)
 
-    def _guarded(
-        self,
-        record: LoadInput,
-        parts: Mapping[RecordKey, Identity],
-        is_set: bool,  # noqa: FBT001 - private
-        identities: Mapping[RecordKey, Identity],
-    ) -> Plan | Settlement:
+    def _guarded(self, record: LoadInput, known: "_Known") -> Plan | Settlement:
         try:
-            missing = tuple(dict.fromkeys(key for key in references(record.payload) if key not in identities))
+            if isinstance(known.referred, RecordError):
+                return unsent(record, Outcome.ERRORED, error=known.referred)
+            missing = tuple(key for key in known.referred if key not in known.identities)
             if missing:
-                missing, identities = self._assume(missing, identities)
+                missing, identities = self._assume(missing, known.identities)
+                known = replace(known, identities=identities)
             if missing:
                 held = unsent(record, Outcome.HELD, reason="reference", error=self._waiting(missing))
                 return replace(held, waits_for=missing)
-            return self._one(record, parts, is_set, identities)
+            return self._one(record, known)
         except RecordError as error:
             return unsent(record, Outcome.ERRORED, error=error)
 
@@ -108,35 +122,31 @@ class Planner:
         """In a dry run, what is staged counts as landed: the run it rehearses would have loaded it before."""
         if not self._options.dry_run:
             return missing, identities
-        staged = self._context.store.loads.staged_keys(self._context.dataset, missing)
+        loads = self._context.store.loads
+        real = Dataset(self._context.migration.slug)
+        staged = loads.staged_keys(self._context.dataset, missing) | loads.staged_keys(real, missing)
         assumed = {key for key in missing if RecordKey(key.resource_type, key.source_id) in staged}
         stand_ins = {key: Identity(key, f"(the {key.resource_type} record {key.source_id})") for key in assumed}
         return tuple(key for key in missing if key not in assumed), {**identities, **stand_ins}
 
-    def _one(
-        self,
-        record: LoadInput,
-        parts: Mapping[RecordKey, Identity],
-        is_set: bool,  # noqa: FBT001 - private
-        identities: Mapping[RecordKey, Identity],
-    ) -> Plan | Settlement:
+    def _one(self, record: LoadInput, known: "_Known") -> Plan | Settlement:
         open_step = self._open_steps.get(record.source_id)
         has_landed = _has_landed(record)
-        if has_landed and self._options.conflict_strategy == "skip" and not is_set and open_step is None:
+        if has_landed and self._options.conflict_strategy == "skip" and not known.is_set and open_step is None:
             return unsent(record, Outcome.SKIPPED, reason="conflict strategy skip")
-        groups = self._groups(record, {record.source_id} if is_set else set())
+        groups = self._groups(record, {record.source_id} if known.is_set else set())
         envelope = record.payload if groups is None else select(self._loader.resource_type, record.payload, groups)
         plan = Plan(
             record=record,
-            envelope=resolve(envelope, lambda key: self._put(identities[key])),
-            parts=parts,
+            envelope=resolve(envelope, lambda key: self._put(known.identities[key])) if known.referred else envelope,
+            parts=known.parts,
             gid=record.gid,
             identity=RecordKey(self._loader.resource_type, record.source_id).identity(self._context.migration.platform),
             is_new=not has_landed or not record.gid,
             sends_stock=not has_landed or record.landed_groups.get("stock") != record.group_hashes.get("stock"),
             groups=groups,
             open_step=open_step,
-            is_set=is_set,
+            is_set=known.is_set,
         )
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
@@ -182,11 +192,14 @@ def _has_landed(record: LoadInput) -> bool:
     return bool(record.landed_hash or record.landed_groups)
 
 
-def _safe_references(payload: JsonObject) -> Iterator[RecordKey]:
-    try:
-        yield from references(payload)
-    except RecordError:
-        return  # the planner meets the same error again, for this record alone
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the record store knows around one record, read for its whole batch at once."""
+
+    parts: Mapping[RecordKey, Identity]
+    is_set: bool
+    referred: tuple[RecordKey, ...] | RecordError
+    identities: Mapping[RecordKey, Identity]
 
 
 def unsent(record: LoadInput, outcome: Outcome, *, reason: str = "", error: Exception | None = None) -> Settlement:

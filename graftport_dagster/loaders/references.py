@@ -6,7 +6,8 @@ stands for the address of the record. Which identities exist is asked of the rec
 loader; here is only the walk over the payload.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from operator import is_not
 from typing import Any
 
 from graftport_dagster.errors import TransformError
@@ -34,29 +35,35 @@ def reference_of(value: object) -> RecordKey | None:
     return RecordKey(target["resource_type"], target["source_id"], target.get("part", ""), target.get("part_id", ""))
 
 
-def references(payload: object) -> Iterator[RecordKey]:
-    """Every reference in a payload, in document order, repeated ones repeated."""
-    if isinstance(payload, dict):
-        if (key := reference_of(payload)) is not None:
-            yield key
-            return
-        for value in payload.values():
-            if isinstance(value, dict | list):
-                yield from references(value)
-    elif isinstance(payload, list):
-        for value in payload:
-            if isinstance(value, dict | list):
-                yield from references(value)
+def references(payload: JsonObject) -> tuple[RecordKey, ...]:
+    """Every record that a payload refers to, each once. Raises TransformError for a crooked reference."""
+    found: dict[RecordKey, None] = {}
+    waiting: list[Any] = [payload]
+    while waiting:
+        value = waiting.pop()
+        if type(value) is list:
+            waiting.extend(item for item in value if type(item) is dict or type(item) is list)
+        elif (key := reference_of(value)) is not None:
+            found[key] = None
+        else:
+            waiting.extend(item for item in value.values() if type(item) is dict or type(item) is list)
+    return tuple(found)
 
 
 def resolve(payload: Any, put: Callable[[RecordKey], str]) -> Any:
-    """A copy of the payload with every reference replaced by what `put` gives for it."""
-    if isinstance(payload, dict):
-        if (key := reference_of(payload)) is not None:
-            return put(key)
-        return {name: resolve(value, put) if isinstance(value, dict | list) else value
-                for name, value in payload.items()}  # fmt: skip
-    return [resolve(value, put) if isinstance(value, dict | list) else value for value in payload]
+    """The payload with every reference replaced by what `put` gives; parts without any are shared, not copied."""
+    if type(payload) is list:
+        copied = [resolve(item, put) if type(item) is dict or type(item) is list else item for item in payload]
+        return copied if any(map(is_not, copied, payload)) else payload
+    if (key := reference_of(payload)) is not None:
+        return put(key)
+    changed = {}
+    for name, value in payload.items():
+        if type(value) is dict or type(value) is list:
+            copy = resolve(value, put)
+            if copy is not value:
+                changed[name] = copy
+    return {**payload, **changed} if changed else payload
 
 
 _ADDRESSES = {
@@ -73,8 +80,3 @@ def address(identity: Identity) -> str:
     except (KeyError, ValueError):
         return identity.gid
     return prefix + identity.handle
-
-
-def waits_for(payload: JsonObject, landed: Callable[[RecordKey], bool]) -> tuple[RecordKey, ...]:
-    """The references of a payload that have not landed, each once."""
-    return tuple(dict.fromkeys(key for key in references(payload) if not landed(key)))

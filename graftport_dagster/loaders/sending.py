@@ -6,6 +6,7 @@ Runs in a few threads and never touches the record store; what came of it goes b
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +20,8 @@ from graftport_dagster.store.record_store import OpenStep
 
 # The base cost of a mutation, by Shopify's rate-limit page.
 _PUBLISH_COST = 10.0
+# How long an answer may wait for others before it is on the disk; a call takes longer than that.
+_A_MOMENT = 0.02
 
 
 class GoneError(LoadRejectedError):
@@ -204,15 +207,20 @@ class Threads:
             self._answers.put(job())
 
     def answers(self, *, seconds: float) -> list[Sent | Published]:
-        """All that is answered by now, or the first within so many seconds; [] if none came."""
+        """What is answered by now, or the first within so many seconds; [] if none came.
+
+        Answers that come within a moment of the first are taken with it, so that they settle together.
+        """
         found: list[Sent | Published] = []
         try:
             found.append(self._answers.get(timeout=seconds))
-            while True:
-                found.append(self._answers.get_nowait())
+            until = time.monotonic() + _A_MOMENT
+            while len(found) < min(self._number, self.in_flight):
+                found.append(self._answers.get(timeout=max(0.0, until - time.monotonic())))
         except queue.Empty:
-            self.in_flight -= len(found)
-            return found
+            pass
+        self.in_flight -= len(found)
+        return found
 
     def close(self) -> None:
         """Lets the threads end once they are idle; does not wait for them."""

@@ -45,6 +45,7 @@ class LoadInput:
     `gid`: "" if it never landed there. `landed_hash`: payload hash landed, "" if none or if only
     some groups landed. `refused_hash`: payload of the last attempt where that was refused for a
     reason that does not pass by itself; `discarded_hash`: payload that a person gave up.
+    `may_refer`: False where the payload holds no reference for certain.
     """
 
     source_id: str
@@ -59,6 +60,7 @@ class LoadInput:
     refused_hash: str = ""
     source_deleted: bool = False
     discarded_hash: str = ""
+    may_refer: bool = True
 
 
 def scope(
@@ -195,7 +197,7 @@ def _load_input(row: Row[Any]) -> LoadInput:
         group_hashes=row.group_hashes, mapping_version=row.mapping_version, gid=row.gid or "",
         handle=row.handle or "", landed_hash=row.landed_hash or "", landed_groups=row.landed_groups or {},
         refused_hash=row.failed_hash if refused else "", source_deleted=bool(row.deleted_seq),
-        discarded_hash=row.failed_hash if row.status == "discarded" else "",
+        discarded_hash=row.failed_hash if row.status == "discarded" else "", may_refer='"$ref"' in row.body,
     )  # fmt: skip
 
 

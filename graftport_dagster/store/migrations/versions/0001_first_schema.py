@@ -20,7 +20,8 @@ def upgrade() -> None:
     """Makes all tables."""
     _payloads_and_source()
     _staged_and_landed()
-    _attempts_and_incomplete()
+    _attempts()
+    _incomplete()
     _mappings()
     _runs_and_stores()
 
@@ -149,7 +150,7 @@ def _staged_and_landed() -> None:
     )
 
 
-def _attempts_and_incomplete() -> None:
+def _attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("id", _NUMBER, primary_key=True, autoincrement=True),
@@ -185,6 +186,9 @@ def _attempts_and_incomplete() -> None:
     )
     _index("ix_record_warnings_dry_run", "record_warnings", "dry_run_id", where="dry_run_id <> ''")
     _index("ix_record_warnings_run", "record_warnings", "run_id", "resource_type", "phase")
+
+
+def _incomplete() -> None:
     op.create_table(
         "incomplete_records",
         *_keys("migration", "resource_type", "source_id", "phase", "store_gid"),

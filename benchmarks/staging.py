@@ -25,7 +25,10 @@ from graftport_dagster.store.record_store import Dataset, RecordStore
 ROWS = 20_000
 MEMORY_ROWS = (10_000, 50_000, 200_000)
 BATCH = 1_000
-_WORDS = "linen wool cotton silk jersey denim leather suede canvas velvet rain summer winter slim wide long".split()
+_WORDS = (
+    "linen", "wool", "cotton", "silk", "jersey", "denim", "leather", "suede", "canvas", "velvet", "rain", "summer",
+    "winter", "slim", "wide", "long",
+)  # fmt: skip
 
 
 def write_rows(path: Path, count: int) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 from graftport_dagster.errors import ConfigurationError, OutOfSpaceError
 from graftport_dagster.store.columns import DatabaseNow
 from graftport_dagster.store.faults import translated
+from graftport_dagster.store.growth import Growth
 
 Row = Mapping[str, Any]
 _BUSY_SECONDS = 30
@@ -42,7 +43,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _normalised(url)
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
-        self._writing = self.engine.execution_options(graftport_writes=True)
+        self._growth = Growth()
+        self._writing = self.engine.execution_options(graftport_writes=True, graftport_growth=self._growth)
 
     @property
     def is_sqlite(self) -> bool:
@@ -65,6 +67,9 @@ class Database:
         """A transaction: committed at the end, rolled back by any exception."""
         with translated(), self._writing.begin() as connection:
             yield connection
+        if not self.is_sqlite and (tables := self._growth.take_due()):
+            with translated(), self.engine.begin() as connection:
+                connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
 
     def close(self) -> None:
         """Gives back all connections."""
@@ -101,6 +106,7 @@ def add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 class _Statement:
     """An insert compiled once, with what each value needs; SQLAlchemy compiles `ON CONFLICT` at each execution."""
 
+    table: str
     sql: str
     names: tuple[str, ...]
     processors: tuple[Callable[[Any], Any] | None, ...]
@@ -117,6 +123,8 @@ class _Statement:
             )
             for row in rows
         ]
+        if growth := connection.get_execution_options().get("graftport_growth"):
+            growth.note(self.table, len(rows))
         if self.is_positional:
             connection.exec_driver_sql(self.sql, values)
         else:
@@ -138,7 +146,7 @@ def _writing(
     compiled = insert.compile(dialect=dialect, column_keys=list(names))
     ordered = tuple(compiled.positiontup or names)
     processors = (table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered)
-    return _Statement(str(compiled), ordered, tuple(processors), compiled.positional)
+    return _Statement(table.name, str(compiled), ordered, tuple(processors), compiled.positional)
 
 
 def serialise(connection: Connection, name: str) -> None:

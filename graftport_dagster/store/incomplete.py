@@ -171,12 +171,12 @@ class IncompleteRecords:
 
     def open(
         self, migration: str, resource_type: ResourceType | None = None, *, error_group: str = "",
-        source_ids: Sequence[str] = (),
+        source_ids: Sequence[str] = (), limit: int | None = None,
     ) -> list[JsonObject]:  # fmt: skip
-        """Open ones, oldest first, with the options, actor and reason of the run that failed last."""
+        """Open ones, oldest first, with the options (actor and reason among them) of the run that failed last."""
         condition = self._open(migration, resource_type, error_group, source_ids)
         with self._database.read() as connection:
-            return listed(connection, condition)
+            return listed(connection, condition, limit)
 
     def counts(self, migration: str) -> list[JsonObject]:
         """`[{resource_type, phase, status, error_class, code, count, oldest}]` of open ones; `oldest` in ISO 8601."""
@@ -277,13 +277,14 @@ def _running() -> Select[tuple[str]]:
     return select(runs.c.run_id).where(runs.c.ended_at.is_(None))
 
 
-def listed(connection: Connection, condition: ColumnElement[bool]) -> list[JsonObject]:
+def listed(connection: Connection, condition: ColumnElement[bool], limit: int | None = None) -> list[JsonObject]:
     """Incomplete records as JSON, oldest first."""
     query = (
         select(incomplete_records, runs.c.options)
         .join(runs, runs.c.run_id == _columns.run_id, isouter=True)
         .where(condition)
         .order_by(_columns.opened_at, _columns.resource_type, _columns.source_id, _columns.phase)
+        .limit(limit)
     )
     return [_as_json(row._asdict()) for row in connection.execute(query)]
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from graftport_dagster.errors import BrokenPromiseError
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, Run
-from graftport_dagster.store import identities, landing, leases, settlements
+from graftport_dagster.store import identities as identity_rows
+from graftport_dagster.store import landing, leases, settlements
 from graftport_dagster.store.database import Database
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
@@ -70,19 +71,19 @@ class Loads:
     def identities(self, migration: str, store_gid: str, keys: Iterable[RecordKey]) -> dict[RecordKey, Identity]:
         """The identities of these keys; those that have not landed are absent."""
         with self._database.read() as connection:
-            return identities.find(connection, migration, store_gid, keys)
+            return identity_rows.find(connection, migration, store_gid, keys)
 
     def parts(
         self, migration: str, store_gid: str, resource_type: ResourceType, source_ids: Sequence[str]
     ) -> dict[str, dict[RecordKey, Identity]]:
         """Source id → its parts, without the record itself; ids without parts are absent."""
         with self._database.read() as connection:
-            return identities.parts_of(connection, migration, store_gid, resource_type, source_ids)
+            return identity_rows.parts_of(connection, migration, store_gid, resource_type, source_ids)
 
-    def put_identities(self, migration: str, store_gid: str, found: Sequence[Identity]) -> None:
+    def put_identities(self, migration: str, store_gid: str, identities: Sequence[Identity]) -> None:
         """Writes what belongs to no record of a load: locations, publications."""
         with self._database.write() as connection:
-            identities.keep(connection, migration, store_gid, found, self._now())
+            identity_rows.keep(connection, migration, store_gid, identities, self._now())
 
     def staged_keys(self, dataset: Dataset, keys: Iterable[RecordKey]) -> set[RecordKey]:
         """Which of these records (parts ignored) are staged: a reference to one of them may still come."""

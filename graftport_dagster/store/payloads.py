@@ -17,7 +17,8 @@ from graftport_dagster.store.tables import payloads
 
 def keep(connection: Connection, owner: str, bodies: Mapping[str, str]) -> None:
     """Stores the JSON texts under their hashes, where they are not yet."""
-    put(connection, payloads, [{"hash": name, "owner": owner, "body": text} for name, text in bodies.items()])
+    rows = [{"hash": name, "owner": owner, "body": text} for name, text in bodies.items()]
+    put(connection, payloads, rows, update=())
 
 
 def find(connection: Connection, payload_hash: str) -> JsonObject | None:

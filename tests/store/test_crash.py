@@ -94,3 +94,4 @@ def test_a_killed_writer_leaves_whole_batches(tmp_path: Path, seed: int) -> None
             scope = store.loads.scope(Dataset("acme"), SHOP, PRODUCTS, Selection())
             assert scope["in_scope"] == found["staged_records"]
             assert run.seq > 0
+    assert found["landed_records"] > 0

@@ -44,13 +44,17 @@ def test_a_full_disk_loses_the_batch_in_hand_and_nothing_else(tmp_path: Path, cl
     database = opened_with(tmp_path / "store.db", "PRAGMA max_page_count = 400")
     records = SourceRecords(database, clock)
     run = Run("run-1", "acme", RunOptions(), seq=1)
-    written = 0
-    with pytest.raises(OutOfSpaceError, match="full") as caught:
+    written: list[int] = []
+
+    def write_on() -> None:
         for start in range(0, 10_000, 100):
             batch = [SourceRecord(str(number), {"v": f"{number}" * 200}) for number in range(start, start + 100)]
-            written += records.upsert(REAL, PRODUCTS, run, batch).new
+            written.append(records.upsert(REAL, PRODUCTS, run, batch).new)
+
+    with pytest.raises(OutOfSpaceError, match="full") as caught:
+        write_on()
     assert "Free some space" in caught.value.hint
-    assert records.count(REAL, PRODUCTS) == written > 0
+    assert records.count(REAL, PRODUCTS) == sum(written) > 0
     database.close()
 
 
@@ -128,11 +132,16 @@ def test_a_database_that_is_not_there_is_to_be_created(postgres_url: str) -> Non
 def test_a_connection_that_the_server_ends_is_lost_for_now_and_made_anew(postgres_url: str) -> None:
     RecordStore.open(postgres_url).close()
     database, killer = Database(postgres_url), Database(postgres_url)
-    with pytest.raises(GraftportError) as caught, database.write() as connection:
-        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        with killer.write() as other:
-            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-        connection.execute(text("SELECT 1"))
+
+    def write_while_it_ends() -> None:
+        with database.write() as connection:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with killer.write() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(GraftportError) as caught:
+        write_while_it_ends()
     assert (type(caught.value), caught.value.code) == (TransientError, "STORE_LOST")
 
     with database.read() as connection:

@@ -66,19 +66,19 @@ def origin_of(url: str) -> str:
 
     Raises ConfigurationError for what is no address of a store, or would send a token to Shopify unencrypted.
     """
-    parts = urlsplit(url if "://" in url else f"https://{url}")
     try:
-        host, port = parts.hostname or "", parts.port
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
     except ValueError:
-        host, port = "", None
-    if parts.scheme not in ("http", "https") or not host or host == "admin.shopify.com":
+        scheme, host, port = "", "", None
+    if scheme not in ("http", "https") or not host or host == "admin.shopify.com":
         raise ConfigurationError(
             f"{host or 'The shop'} is not the address of a store.", code="SHOP_ADDRESS",
             hint="Write it as <shop>.myshopify.com.",
         )  # fmt: skip
-    if parts.scheme == "http" and host.endswith(".myshopify.com"):
+    if scheme == "http" and host.endswith(".myshopify.com"):
         raise ConfigurationError(f"{host} must be asked over https.", code="SHOP_ADDRESS", hint="Leave http:// away.")
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
 
 
 class Endpoint:

@@ -479,7 +479,7 @@ def test_a_document_outside_the_shipped_schema_is_a_mistake_of_ours(shop: Shop) 
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x.myshopify.com", "https://admin.shopify.com/store/x", "http://x.myshopify.com",
-                                 "https://x:port"])  # fmt: skip
+                                 "https://x:port", "https://[x"])  # fmt: skip
 def test_what_is_no_address_of_a_store_is_said(url: str) -> None:
     with pytest.raises(ConfigurationError):
         Shop(url, credentials=AccessToken(TOKEN))

@@ -7,6 +7,8 @@ a list at hand or over all objects of a type. Filtering by a `query` is `search.
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
@@ -16,7 +18,20 @@ from graftport_dagster.simulator.answers import TopLevelError
 from graftport_dagster.simulator.state import Object, State, split_gid
 
 _MOST = 250
+_ALL = 2**40
+# Bulk queries ask for everything without saying how much.
+_whole: ContextVar[bool] = ContextVar("whole", default=False)
 Arguments = dict[str, Any]
+
+
+@contextmanager
+def whole_pages() -> Iterator[None]:
+    """Within it a connection that does not say how much it wants gives everything."""
+    token = _whole.set(True)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
 
 
 def page_of(items: Sequence[Any], arguments: Arguments) -> Object:
@@ -111,6 +126,8 @@ def _connection(pairs: Sequence[tuple[str, Any]], more_before: bool, more_after:
 def _size(arguments: Arguments) -> tuple[int, bool]:
     first, last = arguments.get("first"), arguments.get("last")
     if first is None and last is None:
+        if _whole.get():
+            return _ALL, False
         raise TopLevelError("BAD_REQUEST", "you must provide one of first or last")
     if first is not None and last is not None:
         raise TopLevelError("BAD_REQUEST", "providing both first and last is not supported")

@@ -69,6 +69,11 @@ class DocumentCache:
         self._size = size
         self._known: OrderedDict[str, Document] = OrderedDict()
 
+    @property
+    def schema(self) -> GraphQLSchema:
+        """The schema that documents are checked against."""
+        return self._schema
+
     def read(self, text: str) -> Document:
         """The document of a text."""
         document = self._known.get(text)

@@ -124,27 +124,45 @@ class Engine:
         return {"data": data, "extensions": {"cost": self._cost(question, MUTATION_BASE)}}
 
     def _execute(self, question: Question, variables: dict[str, Any], base_url: str) -> Answer:
-        operation = question.operation
-        assert operation is not None  # noqa: S101 - looked at by the caller
-        assert question.document.syntax is not None  # noqa: S101 - likewise
-        call = Call(self._state, self._settings, base_url)
-        result = execute(
-            self._schema.graphql, question.document.syntax, None, call, variables,
-            operation.name.value if operation.name else None, self._resolve, _type_of, is_awaitable=lambda _: False,
-        )  # fmt: skip
-        assert isinstance(result, ExecutionResult)  # noqa: S101 - nothing here is awaitable
-        data = result.data
+        result, call = self._run(question, variables, base_url)
         errors = [self._formatted(error, call) for error in result.errors or ()]
         question.wrote, question.failures = call.wrote, call.failures
         charged = self._charged(question, call)
         self._throttle.give_back(question.token, question.cost - charged)
         question.charged = charged
         question.outcome = _outcome(errors, call)
-        answer: Answer = {"data": data}
+        answer: Answer = {"data": result.data}
         if errors:
             answer["errors"] = errors
         answer["extensions"] = {"cost": self._cost(question, charged)}
         return answer
+
+    def line(self, text: str, variables: dict[str, Any], base_url: str) -> Answer:
+        """Executes one line of a bulk operation: no cost, no bucket; its data or its errors."""
+        question = self.read({"query": text, "variables": variables}, "")
+        if question.refusal is not None or question.operation is None:
+            return question.refusal or {}
+        try:
+            coerced = coerce_variables(self._schema.graphql, question.operation, variables)
+            check_sizes(question.document.root_fields(question.operation), coerced)
+        except TopLevelError as error:
+            return {"errors": [error.formatted]}
+        result, call = self._run(question, coerced, base_url)
+        errors = [self._formatted(error, call) for error in result.errors or ()]
+        return {"data": result.data, "errors": errors} if errors else {"data": result.data}
+
+    def _run(self, question: Question, variables: dict[str, Any], base_url: str) -> tuple[ExecutionResult, Call]:
+        operation, syntax = question.operation, question.document.syntax
+        assert operation is not None  # noqa: S101 - looked at by the caller
+        assert syntax is not None  # noqa: S101 - likewise
+        call = Call(self._state, self._settings, base_url, self._documents)
+        name = operation.name.value if operation.name else None
+        result = execute(
+            self._schema.graphql, syntax, None, call, variables, name, self._resolve, _type_of,
+            is_awaitable=lambda _: False,
+        )  # fmt: skip
+        assert isinstance(result, ExecutionResult)  # noqa: S101 - nothing here is awaitable
+        return result, call
 
     def _charged(self, question: Question, call: Call) -> float:
         if question.operation and is_mutation(question.operation) and call.user_errors and not call.wrote:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import uvicorn
 
+from graftport_dagster.simulator.bulk_work import BulkWorker
 from graftport_dagster.simulator.execution import Engine
 from graftport_dagster.simulator.faults import Faults
 from graftport_dagster.simulator.parts import Settings
@@ -22,6 +23,8 @@ from graftport_dagster.simulator.schema import load_schema
 from graftport_dagster.simulator.server import Server
 from graftport_dagster.simulator.throttle import Throttle
 from graftport_dagster.simulator.transports import CuttableProtocol
+
+_BULK_PAUSE = 0.05
 
 
 def serve(
@@ -52,6 +55,7 @@ def serve(
     shop = open_state(state, search_lag_seconds=search_lag_seconds, shop_number=shop_number)
     engine = Engine(load_schema(), shop, PARTS, settings, Throttle(plan))
     server = Server(shop, engine, rules, settings, latency_ms)
+    worker = BulkWorker(shop, engine, settings)
     listener = socket.create_server((host, port), backlog=512)
     config = uvicorn.Config(
         server.application(), http=CuttableProtocol, log_config=None, access_log=False, lifespan="off",
@@ -59,7 +63,7 @@ def serve(
     )  # fmt: skip
     try:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(_run(uvicorn.Server(config), server, listener, idle_seconds, listening))
+            runner.run(_run(uvicorn.Server(config), server, worker, listener, idle_seconds, listening))
     finally:
         listener.close()
         shop.close()
@@ -68,6 +72,7 @@ def serve(
 async def _run(
     web: uvicorn.Server,
     server: Server,
+    worker: BulkWorker,
     listener: socket.socket,
     idle_seconds: float | None,
     listening: Callable[[int], None] | None,
@@ -76,7 +81,7 @@ async def _run(
         web.should_exit = True
 
     server.stop = stop
-    background: list[asyncio.Task[Any]] = []
+    background: list[asyncio.Task[Any]] = [asyncio.create_task(_work(worker))]
     if idle_seconds is not None:
         background.append(asyncio.create_task(_end_when_idle(server, idle_seconds)))
     if listening is not None:
@@ -86,6 +91,11 @@ async def _run(
     finally:
         for task in background:
             task.cancel()
+
+
+async def _work(worker: BulkWorker) -> None:
+    while True:
+        await asyncio.sleep(0 if worker.step() else _BULK_PAUSE)
 
 
 async def _tell(web: uvicorn.Server, listener: socket.socket, listening: Callable[[int], None]) -> None:

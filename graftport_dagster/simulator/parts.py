@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graftport_dagster.simulator.answers import invalid_id
+from graftport_dagster.simulator.documents import DocumentCache
 from graftport_dagster.simulator.state import KeysOf, Object, State, split_gid
 
 Arguments = dict[str, Any]
@@ -35,6 +36,7 @@ class Call:
     state: State
     settings: Settings
     base_url: str
+    documents: DocumentCache
     user_errors: list[Object] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     wrote: bool = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graftport_dagster.simulator import (
+    bulk,
     collections,
     files,
     inventory,
@@ -27,6 +28,7 @@ from graftport_dagster.simulator.state import State
 PARTS = (
     shop.PART, locations.PART, publications.PART, metafields.PART, metafield_definitions.PART, files.PART,
     uploads.PART, products.PART, product_set.PART, variants.PART, inventory.PART, collections.PART, redirects.PART,
+    bulk.PART,
 )  # fmt: skip
 
 

@@ -95,7 +95,11 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing."""
+        """All of it or nothing; within another, a part of that."""
+        if self._db.in_transaction:
+            with self.savepoint():
+                yield
+            return
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -223,11 +227,11 @@ class State:
         return bodies
 
     def log(self, entry: Object) -> int:
-        """Notes a request; it is on disk with the next write or look at the log, within a hundred requests."""
+        """Notes a request: on disk at once if it wrote, else within a hundred requests."""
         self._last_request += 1
         entry["number"] = self._last_request
         self._requests.append((self._last_request, orjson.dumps(entry)))
-        if len(self._requests) >= 100:
+        if entry.get("wrote") or len(self._requests) >= 100:
             self.flush_requests()
         return self._last_request
 

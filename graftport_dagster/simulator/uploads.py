@@ -57,8 +57,12 @@ def store(state: State, key: str, body: bytes) -> None:
 
 def content(call: Call, address: str) -> str | None:
     """The text uploaded to an address of ours; None when nothing is there."""
-    key = urlsplit(address).path.partition(PREFIX)[2]
-    entry = call.state.find_one("upload", key)
+    return stored(call.state, urlsplit(address).path.partition(PREFIX)[2])
+
+
+def stored(state: State, key: str) -> str | None:
+    """The text uploaded under a key."""
+    entry = state.find_one("upload", key)
     return None if entry is None else str(entry["text"])
 
 

@@ -1,0 +1,157 @@
+"""Bulk operations: many calls by one file, and one query over everything."""
+
+import json
+import time
+from typing import Any
+
+import requests
+
+PRODUCT_SET = (
+    "mutation P($identifier: ProductSetIdentifiers, $input: ProductSetInput!) "
+    "{ productSet(identifier: $identifier, input: $input) { product { id title } userErrors { field message code } } }"
+)
+RUN = """mutation B($mutation: String!, $path: String!, $client: String) {
+  bulkOperationRunMutation(mutation: $mutation, stagedUploadPath: $path, clientIdentifier: $client) {
+    bulkOperation { id status type } userErrors { field message code } } }"""
+QUERY = """mutation B($query: String!, $group: Boolean!) { bulkOperationRunQuery(query: $query, groupObjects: $group) {
+    bulkOperation { id status } userErrors { field message code } } }"""
+POLL = """query B($id: ID!) { bulkOperation(id: $id) {
+    status type errorCode completedAt objectCount rootObjectCount fileSize url partialDataUrl } }"""
+
+
+def uploaded(shop: Any, text: str) -> str:
+    given = {"resource": "BULK_MUTATION_VARIABLES", "filename": "v", "mimeType": "text/jsonl", "httpMethod": "POST"}
+    selection = "stagedTargets { url parameters { name value } }"
+    target = shop.mutate("stagedUploadsCreate", {"input": [given]}, selection)["stagedTargets"][0]
+    fields = {it["name"]: it["value"] for it in target["parameters"]}
+    assert requests.post(target["url"], data=fields, files={"file": ("v", text.encode())}, timeout=9).status_code == 201
+    return str(fields["key"])
+
+
+def finished(shop: Any, gid: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        operation: dict[str, Any] = shop.data(POLL, {"id": gid})["bulkOperation"]
+        if operation["status"] not in {"CREATED", "RUNNING"}:
+            return operation
+        time.sleep(0.02)
+    raise AssertionError("the bulk operation does not end")
+
+
+def lines(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [json.loads(it) for it in requests.get(operation["url"], timeout=9).text.splitlines()]
+
+
+def started(shop: Any, text: str, **more: Any) -> str:
+    payload = shop.data(RUN, {"mutation": PRODUCT_SET, "path": uploaded(shop, text), **more})[
+        "bulkOperationRunMutation"
+    ]
+    assert payload["userErrors"] == []
+    return str(payload["bulkOperation"]["id"])
+
+
+def test_every_line_of_a_file_has_a_result_in_any_order(shop: Any) -> None:
+    inputs = [{"input": {"title": f"p{i}" if i != 3 else ""}} for i in range(25)]
+    text = "\n".join([*(json.dumps(it) for it in inputs), '{"input": {"colour": 1}}', "nonsense"])
+    operation = finished(shop, started(shop, text, client="a-label-of-ours"))
+    assert (operation["status"], operation["objectCount"], operation["errorCode"]) == ("COMPLETED", "27", None)
+    results = lines(operation)
+    numbers = [it["__lineNumber"] for it in results]
+    assert sorted(numbers) == list(range(27))
+    assert numbers != sorted(numbers)
+    by_number = {it["__lineNumber"]: it for it in results}
+    assert by_number[5]["data"]["productSet"]["product"]["title"] == "p5"
+    assert by_number[3]["data"]["productSet"]["userErrors"][0]["code"] == "INVALID_PRODUCT"
+    assert by_number[25]["errors"][0]["extensions"]["code"] == "INVALID_VARIABLE"
+    assert by_number[26]["errors"]
+    assert len(shop.control("objects?type=Product")) == 24
+
+
+def test_a_killed_simulator_goes_on_with_a_bulk_operation_where_it_was(open_shop: Any) -> None:
+    shop = open_shop("--plan", "unlimited")
+    gid = started(shop, "\n".join(json.dumps({"input": {"title": f"p{i}"}}) for i in range(600)))
+    while not int(shop.data(POLL, {"id": gid})["bulkOperation"]["objectCount"]) > 0:
+        time.sleep(0.001)
+    shop.kill()
+    shop.start()
+    operation = finished(shop, gid)
+    assert operation["objectCount"] == "600"
+    titles = [it["title"] for it in shop.control("objects?type=Product")]
+    assert sorted(titles) == sorted(f"p{i}" for i in range(600))
+
+
+def test_what_cannot_be_run_is_refused_in_the_recorded_words(shop: Any) -> None:
+    def refused(**change: Any) -> tuple[Any, str, Any]:
+        given = {"mutation": PRODUCT_SET, "path": "tmp/nowhere", **change}
+        error = shop.data(RUN, given)["bulkOperationRunMutation"]["userErrors"][0]
+        return error["field"], error["message"], error["code"]
+
+    assert refused()[2] == "NO_SUCH_FILE"
+    assert refused(path=uploaded(shop, " ")) == (None, "The input file is empty.", "INVALID_STAGED_UPLOAD_FILE")
+    assert refused(client="short")[1] == "is too short (minimum is 10 characters)"
+    assert refused(mutation="mutation { productSet")[1].startswith("Failed to parse the mutation - syntax error")
+    assert refused(mutation="{ shop { id } }")[1] == (
+        "Invalid operation type. Only `mutation` operations are supported."
+    )
+    nested = 'mutation { bulkOperationCancel(id: "gid://shopify/BulkOperation/1") { userErrors { field } } }'
+    assert refused(mutation=nested) == (["mutation"], "You must use an allowed mutation name.", None)
+    too_long = f"{PRODUCT_SET}{' ' * 65_536}"
+    assert refused(mutation=too_long)[0] == ["query"]
+
+
+def test_five_at_once_are_enough(open_shop: Any) -> None:
+    shop = open_shop("--processing-seconds", "60", "--plan", "unlimited")
+    ids = [started(shop, '{"input": {"title": "x"}}') for _ in range(5)]
+    given = {"mutation": PRODUCT_SET, "path": uploaded(shop, "{}")}
+    error = shop.data(RUN, given)["bulkOperationRunMutation"]["userErrors"][0]
+    assert error["code"] == "OPERATION_IN_PROGRESS"
+    assert all(gid in error["message"] for gid in ids)
+    listed = shop.data('{ bulkOperations(first: 9, query: "operation_type:mutation status:created") { nodes { id } } }')
+    assert [it["id"] for it in listed["bulkOperations"]["nodes"]] == ids
+    cancel = "mutation($id: ID!) { bulkOperationCancel(id: $id) { bulkOperation { status } userErrors { message } } }"
+    assert shop.data(cancel, {"id": ids[0]})["bulkOperationCancel"]["bulkOperation"]["status"] == "CANCELING"
+    again = shop.data(cancel, {"id": ids[0]})["bulkOperationCancel"]["userErrors"][0]["message"]
+    assert again == "A bulk operation cannot be canceled when it is canceled"
+    assert finished(shop, ids[0])["status"] == "CANCELED"
+
+
+def bulk_query(shop: Any, query: str, *, group: bool = False) -> Any:
+    return shop.data(QUERY, {"query": query, "group": group})["bulkOperationRunQuery"]
+
+
+def test_a_query_over_everything_names_the_parents(shop: Any) -> None:
+    for i in range(300):
+        shop.set_product({"title": f"p{i}"})
+    query = "{ products { edges { node { id title variants { edges { node { id title } } } } } } }"
+    operation = finished(shop, bulk_query(shop, query)["bulkOperation"]["id"])
+    assert (operation["objectCount"], operation["rootObjectCount"]) == ("600", "300")
+    rows = lines(operation)
+    parents = {it["id"] for it in rows if "__parentId" not in it}
+    assert {it["__parentId"] for it in rows if "__parentId" in it} == parents
+    grouped = lines(finished(shop, bulk_query(shop, query, group=True)["bulkOperation"]["id"]))
+    assert grouped[1]["__parentId"] == grouped[0]["id"]
+    empty = finished(shop, bulk_query(shop, "{ collections { edges { node { id } } } }")["bulkOperation"]["id"])
+    assert (empty["status"], empty["url"], empty["objectCount"]) == ("COMPLETED", None, "0")
+
+
+def test_queries_of_the_wrong_shape_are_refused_in_the_recorded_words(shop: Any) -> None:
+    def refused(query: str) -> str:
+        error = bulk_query(shop, query)["userErrors"][0]
+        assert (error["field"], error["code"]) == (["query"], "INVALID")
+        return str(error["message"])
+
+    assert refused("{ shop { id } }") == "Bulk queries must contain at least one connection."
+    assert refused("{ products {") == "Invalid bulk query: syntax error, unexpected end of file"
+    assert refused("{ products { nodes { id } } }") == (
+        "All connection fields in a bulk query must select their contents using 'edges' > 'node', e.g: "
+        "'products { edges { node {'. Selecting via 'nodes' is not supported. Invalid connection fields: 'products'."
+    )
+    assert refused('{ node(id: "gid://shopify/Product/1") { id } }') == (
+        "Bulk queries cannot contain a top level `node` field."
+    )
+    assert refused("{ products { edges { node { title variants { edges { node { id } } } } } } }").startswith(
+        "The parent 'node' field for a nested connection must select the 'id' field"
+    )
+    assert refused('mutation { productDelete(input: {id: "gid://shopify/Product/1"}) { deletedProductId } }') == (
+        "Invalid operation type. Only `query` operations are supported."
+    )

@@ -171,7 +171,7 @@ def test_markdown_shows_hostile_text_as_it_is(store: RecordStore, run: Run) -> N
     assert "**demo: completed with errors**" in text
     assert "| products | load | completed with errors | 10 records: 6 created, 1 held, 3 errored |" in text
     assert "Price &lt;b&gt;must&lt;/b&gt; be ≥ 0 \\| ask" in text
-    assert "- First not loaded: waits for collections 9" in text
+    assert "- 1 × held or skipped: waits for collections 9" in text
 
 
 def test_a_run_that_did_nothing_has_a_report(store: RecordStore) -> None:

@@ -20,10 +20,9 @@ from graftport_dagster.loaders import preflight
 from graftport_dagster.mappings.registry import current
 from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline import connect, loadable
-from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.records import CheckResult, JsonObject, ResourceType
 from graftport_dagster.reports.wording import presentable
 from graftport_dagster.sources.opening import open_source
-from graftport_dagster.sources.source import CheckResult
 from graftport_dagster.store.place import open_store, state_folder
 from graftport_dagster.store.record_store import RecordStore
 

@@ -19,16 +19,16 @@ from graftport_dagster.errors import ConfigurationError, GraftportError
 # name → (module, one line for the list of commands); the order is that of the list.
 COMMANDS = {
     "run": ("run", "Run a migration, or some of its phases and resource types, in the foreground."),
-    "report": ("runs", "Show what a run did; write it as Markdown or HTML."),
+    "report": ("runs", "Show what a run did: the last one, or the one whose id begins with RUN."),
     "runs": ("runs", "List runs, oldest first."),
-    "record": ("records", "Tell the whole story of one record."),
-    "errors": ("records", "Show what is open now, grouped by cause, with what to do."),
-    "migrations": ("migrations", "List the migration files."),
+    "record": ("records", "Tell the whole story of one record: where it is, why, and every attempt."),
+    "errors": ("records", "Show what is open now, grouped by cause, with what to do about it."),
+    "migrations": ("migrations", "List the migration files: source platform, destination and resource types of each."),
     "check": ("check", "Look at everything that a run needs, and say what is missing."),
-    "pause": ("migrations", "Stop every run of a migration until it is resumed."),
+    "pause": ("migrations", "Stop every run, sensor and retry of a migration until it is resumed."),
     "resume": ("migrations", "Lift a pause."),
     "mapping": ("mapping", "History, pins and previews of mappings."),
-    "simulator": ("simulator", "Serve a simulated Shopify store."),
+    "simulator": ("simulator", "Serve a simulated Shopify store until Ctrl-C."),
 }
 
 # Which argument or option a refusal is about, where its code says so.

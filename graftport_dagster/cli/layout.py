@@ -19,10 +19,12 @@ from graftport_dagster.reports.wording import (
     count_total,
     counts_beside,
     duration,
+    firsts,
     group_title,
     moment,
     notes,
     number,
+    passed_over,
     troubled,
     words,
 )  # fmt: skip
@@ -54,10 +56,11 @@ def terminal(report: JsonObject) -> RenderableType:
     return Group(*parts)
 
 
-def result_text(result: str) -> Text:
-    """`✓ succeeded`, coloured."""
+def result_text(result: str, *, short: bool = False) -> Text:
+    """`✓ succeeded`, coloured; `short`: `! with errors` instead of `! completed with errors`."""
     sign, style = _RESULTS[result]
-    return Text(f"{sign} {words(result)}", style=style)
+    told = words(result)
+    return Text(f"{sign} {told.removeprefix('completed ') if short else told}", style=style)
 
 
 def listing(
@@ -103,7 +106,7 @@ def _headline(report: JsonObject) -> RenderableType:
         cost = sum(item["api_cost"] for item in report["items"])
         facts.append(f"{number(calls)} calls, {number(cost)} points")
     lines = [first, Text(" · ".join(facts), style="dim")]
-    if report["first_error"]:
+    if report["first_error"] and not any(item["first_error"] == report["first_error"] for item in report["items"]):
         lines.append(Text(f"First error: {report['first_error']}", style="red"))
     return Group(*lines, Text())
 
@@ -113,7 +116,15 @@ def _items(items: Sequence[JsonObject]) -> RenderableType:
     for item in items:
         resource_type = item["resource_type"]
         name = Text("" if resource_type == before else resource_type)
-        rows.append((name, Text(item["phase"]), result_text(item["result"]), _counts(item), duration(item["seconds"])))
+        rows.append(
+            (
+                name,
+                Text(item["phase"]),
+                result_text(item["result"], short=True),
+                _counts(item),
+                duration(item["seconds"]),
+            )
+        )
         before = resource_type
     return listing(("type", "phase", "result", "records", "time"), rows, figures=(4,), whole=(0, 1, 2))
 
@@ -128,7 +139,7 @@ def _counts(item: JsonObject) -> Text:
     for beside in counts_beside(item):
         text.append(f"; {beside}")
     if item["mapping_version"]:
-        text.append(f"  {item['mapping_version']}", style="dim")
+        text.append(f"{'  ' if len(parts) < 2 else chr(10)}{item['mapping_version']}", style="dim")
     return text
 
 
@@ -138,12 +149,9 @@ def _troubles(report: JsonObject) -> Iterator[RenderableType]:
 
 
 def _trouble(item: JsonObject) -> Iterator[RenderableType]:
-    if item["first_error"]:
-        yield Text.assemble(("First error: ", "red"), item["first_error"])
-    if item["first_skip_reason"]:
-        yield Text.assemble(("First not loaded: ", "yellow"), item["first_skip_reason"])
+    yield from (Text(line, style="yellow") for line in firsts(item))
     for reason, count in item["skip_reasons"].items():
-        yield Text.assemble((f"{number(count)} × ", "bold"), reason)
+        yield Text.assemble((f"{number(count)} × ", "bold"), f"{passed_over(item)}: {reason}")
     yield from (error_group(group) for group in item["error_groups"])
     yield from (error_group(group, kind="warning ") for group in item["warnings"])
 

@@ -101,6 +101,7 @@ def _run(migration: Migration, options: RunOptions, *, as_json: bool) -> int:
 
     progress = Progress(sys.stderr)
     launched = launch(migration.slug, options, job="dry_run" if options.dry_run else "migrate", stream=progress)
+    progress.finish()
     if launched.run is None:
         raise BrokenPromiseError(f"Dagster stopped before the run began: {progress.last_words}")
     with open_store() as store:

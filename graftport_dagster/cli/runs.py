@@ -123,10 +123,7 @@ def _listing(rows: Sequence[JsonObject], *, of_one: bool) -> RenderableType:
 
 
 def _result(row: JsonObject) -> Text:
-    result = result_text(row["result"])
-    if row["result"] == Result.COMPLETED_WITH_ERRORS:
-        result = Text("! with errors", style=result.style)
-    return Text.assemble(result, ("\ndry run", "dim") if row["dry_run"] else "")
+    return Text.assemble(result_text(row["result"], short=True), ("\ndry run", "dim") if row["dry_run"] else "")
 
 
 def _figures(row: JsonObject) -> Text:

@@ -12,10 +12,12 @@ from graftport_dagster.reports.reconciliation import RECONCILED
 from graftport_dagster.reports.wording import (
     counts_sentence,
     duration,
+    firsts,
     group_title,
     moment,
     notes,
     number,
+    passed_over,
     presentable,
     troubled,
     words,
@@ -68,12 +70,9 @@ def _trouble(told: JsonObject) -> Iterator[str]:
     for item in troubled(told):
         yield f"**{_text(item['resource_type'])}, {item['phase']}**"
         yield ""
-        if item["first_error"]:
-            yield f"- First error: {_text(item['first_error'])}"
-        if item["first_skip_reason"]:
-            yield f"- First not loaded: {_text(item['first_skip_reason'])}"
+        yield from (f"- {_text(line)}" for line in firsts(item))
         for reason, count in item["skip_reasons"].items():
-            yield f"- {number(count)} × {_text(reason)}"
+            yield f"- {number(count)} × {passed_over(item)}: {_text(reason)}"
         for kind, groups in (("", item["error_groups"]), ("Warning: ", item["warnings"])):
             yield from (f"- {kind}{_group(group)}" for group in groups)
         yield ""

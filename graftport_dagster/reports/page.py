@@ -15,10 +15,12 @@ from graftport_dagster.reports.wording import (
     count_parts,
     counts_sentence,
     duration,
+    firsts,
     group_title,
     moment,
     notes,
     number,
+    passed_over,
     presentable,
     troubled,
     words,
@@ -158,12 +160,10 @@ def _trouble(told: JsonObject) -> Iterator[str]:
         yield "<h2>What needs a look</h2>"
     for item in items:
         yield f'<div class="card"><h3>{escape(item["resource_type"])}, {escape(item["phase"])}</h3>'
-        if item["first_error"]:
-            yield f"<p>First error: {escape(item['first_error'])}</p>"
-        if item["first_skip_reason"]:
-            yield f"<p>First not loaded: {escape(item['first_skip_reason'])}</p>"
+        yield from (f"<p>{escape(line)}</p>" for line in firsts(item))
         yield "<ul>"
-        yield from (f"<li>{number(n)} × {escape(reason)}</li>" for reason, n in item["skip_reasons"].items())
+        told_so = passed_over(item)
+        yield from (f"<li>{number(n)} × {told_so}: {escape(why)}</li>" for why, n in item["skip_reasons"].items())
         yield from (_group(group, "") for group in item["error_groups"])
         yield from (_group(group, "Warning: ") for group in item["warnings"])
         yield "</ul></div>"

@@ -107,6 +107,20 @@ def troubled(report: JsonObject) -> list[JsonObject]:
     return [item for item in report["items"] if any(item[key] for key in keys)]
 
 
+def passed_over(item: JsonObject) -> str:
+    """What happened to the records that have a reason instead of an error."""
+    return "held or skipped" if item["phase"] == Phase.LOAD else "left out"
+
+
+def firsts(item: JsonObject) -> Iterator[str]:
+    """The item's first error and first reason as sentences, where its groups and reasons do not tell them anyway."""
+    error, reason = item["first_error"], item["first_skip_reason"]
+    if error and not any(group["message"] in error for group in item["error_groups"]):
+        yield f"First error: {error}"
+    if reason and reason not in item["skip_reasons"]:
+        yield f"First {passed_over(item)}: {reason}"
+
+
 def notes(report: JsonObject) -> list[str]:
     """What the items remark, each once, with the types that say so unless all of that phase do."""
     said: dict[tuple[str, str], list[str]] = {}

@@ -258,6 +258,16 @@ class ErrorGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One thing that `graftport check` looked at, and what to do where it is not right."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """What one run is asked to do; the defaults are those of a plain run.
 

@@ -11,9 +11,8 @@ from graftport_dagster.errors import ConfigurationError, CredentialsError, Graft
 from graftport_dagster.loaders.plan import Caller
 from graftport_dagster.loaders.products import ID_KEY, ID_NAMESPACE
 from graftport_dagster.migration import Migration
-from graftport_dagster.records import Identity, RecordKey, ResourceType
+from graftport_dagster.records import CheckResult, Identity, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
-from graftport_dagster.sources.source import CheckResult
 
 # Any of the scopes in a row will do (source: requiredAccess in the schema's own introspection data).
 _SCOPES: Mapping[ResourceType, tuple[tuple[str, ...], ...]] = {

@@ -15,7 +15,7 @@ from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
 from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan
 from graftport_dagster.records import JsonObject, Outcome
 from graftport_dagster.shopify.client import Answer, Shop
-from graftport_dagster.shopify.refusals import UserError
+from graftport_dagster.shopify.refusals import UserError, rejection
 from graftport_dagster.store.record_store import OpenStep
 
 # The base cost of a mutation, by Shopify's rate-limit page.
@@ -78,7 +78,7 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
             return Published(plans, {}, error, calls=1)
         refused = {
-            plan.gid: rejected(errors, under="publications")
+            plan.gid: _unpublished(errors)
             for (plan, _), errors in zip(plans, answers, strict=True)
             if errors
         }
@@ -114,7 +114,7 @@ class Sender:
             )
 
     def _refused(self, plan: Plan, errors: Sequence[UserError], caller: Caller) -> Sent:
-        error = rejected(errors)
+        error = rejection(errors)
         if plan.gid and any(self._loader.is_gone(user_error) for user_error in errors):
             return Sent(plan, error=_gone())
         found = None if plan.gid else self._occupant(plan, errors, caller)
@@ -127,7 +127,7 @@ class Sender:
         plan = replace(plan, gid=found.gid)
         answer = self._call(plan, caller)
         if answer.user_errors:
-            return Sent(plan, error=rejected(answer.user_errors))
+            return Sent(plan, error=rejection(answer.user_errors))
         return Sent(plan, self._loader.landed(plan, answer.data, caller), is_adopted=not is_ours)
 
     def _occupant(self, plan: Plan, errors: Sequence[UserError], caller: Caller) -> Found | None:
@@ -137,16 +137,10 @@ class Sender:
         return None
 
 
-def rejected(errors: Sequence[UserError], *, under: str = "") -> LoadRejectedError:
-    """Shopify's userErrors as one error: code and path of the first, the words of all."""
-    first = errors[0]
-    words = "; ".join(dict.fromkeys(error.message for error in errors))
-    return LoadRejectedError(
-        f"Shopify refused it: {words}",
-        code=first.code or "REJECTED",
-        path=".".join([under, *first.field] if under else first.field),
-        hint="Correct the source record or the mapping, then run again.",
-    )
+def _unpublished(errors: Sequence[UserError]) -> LoadRejectedError:
+    error = rejection(errors)
+    error.path = "publications"
+    return error
 
 
 def _gone() -> GoneError:

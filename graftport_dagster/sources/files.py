@@ -14,13 +14,13 @@ from pathlib import Path
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, TransientError
 from graftport_dagster.migration import FileSpec, SourceSettings
-from graftport_dagster.records import InvalidRow, JsonObject, ResourceType, SourceRecord
+from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.sources.file_bytes import modified_at, refusal, sha256_of
 from graftport_dagster.sources.magento_export import REQUIRED_COLUMNS, TYPES, MagentoExport
 from graftport_dagster.sources.magento_index import MagentoIndex, RowRules
 from graftport_dagster.sources.row_files import OpenRows, find_id_column, open_rows
 from graftport_dagster.sources.rows import BadRow, Row, text_id
-from graftport_dagster.sources.source import CheckResult, Freshness
+from graftport_dagster.sources.source import Freshness
 
 _Files = list[tuple[Path, FileSpec]]
 

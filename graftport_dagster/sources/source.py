@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from graftport_dagster.records import InvalidRow, JsonObject, ResourceType, SourceRecord
+from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, ResourceType, SourceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +20,6 @@ class Freshness:
     token: str
     kind: str
     changed_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One thing that `graftport check` looked at, and what to do where it is not right."""
-
-    name: str
-    ok: bool
-    detail: str
-    hint: str = ""
 
 
 class Source(Protocol):

@@ -56,7 +56,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         """To UTC; the zone is dropped where the column cannot hold it."""
         if value is None:
             return None
-        aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        try:
+            aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError:
+            # Within a day of the calendar's ends, as broken sources have it.
+            aware = value.replace(tzinfo=UTC)
         return aware.replace(tzinfo=None) if dialect.name == "sqlite" else aware
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002

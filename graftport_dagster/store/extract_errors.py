@@ -86,11 +86,17 @@ def _document(origin: str) -> str:
 def resolve_seen(connection: Connection, dataset: Dataset, resource_type: ResourceType, run: Run, now: datetime) -> int:
     """Closes what this run met no more; see `SourceRecords.seen_clean`."""
     errors = extract_errors.c
-    seen = select(source_records.c.source_id).where(
-        rows_of(source_records, dataset, resource_type), source_records.c.seen_seq == run.seq
+    seen = (
+        select(source_records.c.source_id)
+        .where(
+            rows_of(source_records, dataset, resource_type),
+            source_records.c.source_id == errors.source_id,
+            source_records.c.seen_seq == run.seq,
+        )
+        .exists()
     )
     met_no_more = and_(rows_of(extract_errors, dataset, resource_type), errors.is_open, errors.run_seq < run.seq)
-    read_well = and_(errors.source_id != "", errors.source_id.in_(seen))
+    read_well = and_(errors.source_id != "", seen)
     if documents := _documents_read(connection, dataset, resource_type, run, met_no_more):
         read_well = or_(read_well, among(errors.document, documents))
     closed = connection.execute(
@@ -120,7 +126,7 @@ def _documents_read(
             .where(
                 rows_of(source_records, dataset, resource_type),
                 source_records.c.seen_seq == run.seq,
-                or_(origin == document, origin.startswith(f"{document}:", autoescape=True)),
+                or_(origin == document, func.substr(origin, 1, len(document) + 1) == f"{document}:"),
             )
             .limit(1)
         ).first()

@@ -25,6 +25,7 @@ from graftport_dagster.store.tables import (
 )
 
 _SHORTEST_PREFIX = 6
+_LAST_CHARACTER = "\U0010ffff"
 # Within the class the name `list` is its method.
 _Runs = list[Run]
 _Items = list[RunItem]
@@ -53,7 +54,7 @@ class Runs:
             exact = _one(connection, run_id)
             if exact is not None or len(run_id) < _SHORTEST_PREFIX:
                 return exact
-            begins = runs.c.run_id.startswith(run_id, autoescape=True)
+            begins = and_(runs.c.run_id >= run_id, runs.c.run_id < run_id + _LAST_CHARACTER)
             found = connection.execute(select(runs).where(begins).order_by(runs.c.seq).limit(5)).all()
         if len(found) > 1:
             raise ConfigurationError(

@@ -275,11 +275,9 @@ def _settle_incomplete(
     for over in (Outcome.SUPERSEDED, Outcome.ARCHIVED, Outcome.DELETED):
         ids = [one.source_id for one in settled if one.outcome is over and not one.clean]
         incomplete.resolve(connection, place, run, ids, now, resolution=str(over))
-    for one in settled:
-        if one.outcome is Outcome.DISCARDED:
-            incomplete.resolve(
-                connection, place, run, [one.source_id], now, resolution=one.reason, status="discarded"
-            )  # fmt: skip
+    for reason in {one.reason for one in settled if one.outcome is Outcome.DISCARDED}:
+        ids = [one.source_id for one in settled if one.outcome is Outcome.DISCARDED and one.reason == reason]
+        incomplete.resolve(connection, place, run, ids, now, resolution=reason, status="discarded")
 
 
 def _origins(connection: Connection, lease: Lease, source_ids: list[str]) -> dict[str, tuple[str, str, str]]:

@@ -71,6 +71,8 @@ class SourceRecords:
         a duplicate.
         """
         hashed, duplicates, refused = _hashed(records)
+        if not hashed:
+            return Upserted(0, 0, 0, tuple(duplicates), tuple(refused))
         with self._database.write() as connection:
             known = _known(connection, dataset, resource_type, list(hashed))
             fresh: list[str] = []

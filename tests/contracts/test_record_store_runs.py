@@ -70,7 +70,7 @@ def fail(store: RecordStore, lease: Lease, run: Run, error: GraftportError, payl
 
 
 def test_a_run_is_started_once_and_final_once_ended(store: RecordStore, clock: Any) -> None:
-    options = {"phases": (Phase.LOAD,), "resource_types": (PRODUCTS,), "source_ids": ("1",), "limit": 5,
+    options: dict[str, Any] = {"phases": (Phase.LOAD,), "resource_types": (PRODUCTS,), "source_ids": ("1",), "limit": 5,
                "field_filter": {"products": ("price",)}}  # fmt: skip
     first = start(store, "run-first", **options)
     assert first.options == RunOptions(**options)

@@ -1,6 +1,7 @@
 """What every record store promises of what it is given from the source, on SQLite and on Postgres."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -158,3 +159,16 @@ def test_cursor_and_fingerprint_are_kept_per_type(store: RecordStore) -> None:
     assert store.source_records.cursor("acme", PRODUCTS) == {"since": "2026-01-01"}
     assert store.source_records.fingerprint("acme", PRODUCTS) == "etag"
     assert store.source_records.fingerprint("acme", ResourceType.ORDERS) == ""
+
+
+def test_moments_at_the_ends_of_the_calendar_and_without_a_zone_are_kept(store: RecordStore) -> None:
+    moments = {
+        "a": datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2))),
+        "b": datetime(2026, 3, 1, 12),  # noqa: DTZ001 - a source that names no zone
+        "c": datetime.max.replace(tzinfo=timezone(timedelta(hours=-9))),
+    }
+    records = [SourceRecord(name, {}, updated_at=moment) for name, moment in moments.items()]
+    assert store.source_records.upsert(REAL, PRODUCTS, start(store, "run-1"), records).new == 3
+    told = [store.story("acme", PRODUCTS, name)["source"]["updated_at"] for name in "abc"]
+    assert told[:2] == ["2026-03-01T10:00:00+00:00", "2026-03-01T12:00:00+00:00"]
+    assert told[2].startswith("9999-12-31T23:59:59")

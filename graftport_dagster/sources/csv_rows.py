@@ -44,8 +44,7 @@ class _Piece:
     raw: bytes
     first: int  # length of the first physical line
     cells: list[str]
-    error: str = ""
-    overlong: bool = False
+    error: str = ""  # end (of file inside quotes), quote, newline, overlong
 
     @property
     def many_lines(self) -> bool:
@@ -140,20 +139,20 @@ class CsvRows:
         line = self._lines.number - feed.count + 1
         if feed.overlong:
             error = "overlong"
-        return _Piece(line, bytes(feed.raw), feed.first, cells, error, feed.overlong)
+        return _Piece(line, bytes(feed.raw), feed.first, cells, error)
 
     def _row(self, piece: _Piece) -> Row | BadRow | None:
         values = dict(zip(self.columns, piece.cells, strict=True))
         row_id = values[self.id_column].strip()
         if '"' in row_id and not self._id_in(piece.raw.decode("utf-8", "surrogateescape")):
             return self._bad(piece, "BROKEN_QUOTING", f"A quote is missing around {self.id_column}.", _QUOTING_HINT, "")
+        trusted = row_id if row_id.isprintable() else ""
         if b"\0" in piece.raw:
-            return self._bad(piece, "NUL_BYTE", "The row has NUL bytes in it.", "Export it again.", row_id, values)
+            return self._bad(piece, "NUL_BYTE", "The row has NUL bytes in it.", "Export it again.", trusted, values)
         if not piece.raw.isascii() and not _is_utf8(piece.raw):
-            row_id = row_id if _is_clean(row_id) else ""
             return self._bad(
                 piece, "NOT_UTF8", "The row has bytes that are not text in the file's encoding.",
-                "Save the file as UTF-8, or declare its encoding (`encoding: cp1252`).", row_id, values,
+                "Save the file as UTF-8, or declare its encoding (`encoding: cp1252`).", trusted, values,
             )  # fmt: skip
         if not row_id and not any(piece.cells):
             return None

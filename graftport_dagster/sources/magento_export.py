@@ -170,7 +170,7 @@ class MagentoExport:
         key = row.cells.get("url_key", "").strip()
         if not key and row.kind == "base" and row.lead == row.sku:
             key = slug(row.cells.get("name", ""))
-        return f"/{key.strip('/')}{self._suffix}" if key else ""
+        return f"/{key.strip('/')}{self._suffix}" if key and key.isprintable() else ""
 
     def _redirect(self, row: IndexedRow, path: str) -> SourceRecord | InvalidRow | None:
         payload = {

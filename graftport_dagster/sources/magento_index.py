@@ -89,6 +89,9 @@ class RowRules:
     def check(self, cells: dict[str, str], kind: str) -> None:
         """Raises CellError for the first cell that is not right."""
         check_numbers(cells)
+        for column in ("categories", "url_key"):
+            if not cells.get(column, "").isprintable():
+                raise CellError("CONTROL_CHARACTERS", f"{column} has control characters in it.", "Remove them.")
         if text := cells.get("additional_attributes"):
             attributes(text)
         if kind != "base":
@@ -165,8 +168,10 @@ class MagentoIndex:
     ) -> None:
         sku, view = cells.get("sku", "").strip(), cells.get("store_view_code", "").strip()
         kind = "view" if view else "base" if sku else "more"
-        if not sku and (isinstance(row, BadRow) or not self._last_sku):
-            fault = fault or ("NO_ID", "The row has no sku, and no row before it to continue.", "Give it its sku.")
+        if not sku.isprintable() or (not sku and (isinstance(row, BadRow) or not self._last_sku)):
+            reason = "The sku has control characters." if sku else "The row has no sku, and none before it to continue."
+            fault = fault or ("NO_ID", reason, "Give it its sku.")
+            sku = ""
             self._last_sku, kind = f"{_UNREADABLE}{self._seq}", "bad"
             self.unreadable = True
         self._last_sku = sku = sku or self._last_sku
@@ -180,9 +185,12 @@ class MagentoIndex:
             self._note_parts(cells)
             if fault and cells.get("product_type") not in _PLAIN_TYPES:
                 self.parents_unknown = True
-        if kind != "view":
+        if isinstance(row, BadRow):
+            self.unreadable = True  # its categories and address are not to be believed
+        elif kind != "view":
             for path in category_paths(cells.get("categories", "")):
-                self._paths.setdefault(path, (self._seq, origin))
+                if path.isprintable():
+                    self._paths.setdefault(path, (self._seq, origin))
         raw = readable(row.raw) if fault else ""
         self._keep(origin, sku, view, kind, cells, fault, raw)
 

@@ -42,6 +42,14 @@ _GRAMS = {
 }
 
 
+_VARIANT_KINDS = ("variantTitle", "variantPrice", "variantCompareAtPrice", "variantInventory", "variantWeight")
+
+
+def is_numeric(column: str) -> bool:
+    """True for rules of the older form whose condition is a number."""
+    return _RULES.get(column) in {"variantPrice", "variantCompareAtPrice", "variantInventory", "variantWeight"}
+
+
 def from_rule(rule: Object, currency: str) -> Object:
     """A rule of the older form as a condition."""
     kind, relation, text = _RULES.get(rule["column"], rule["column"]), rule["relation"], rule["condition"]
@@ -79,7 +87,8 @@ def _holds(call: Call, condition: Object, product: Object) -> bool:
     }
     if kind in texts:
         return _text_holds(rule, [str(product[texts[kind]])])
-    return _variants_hold(call, kind, rule, product)
+    # Conditions over categories and metafields take in nothing here.
+    return kind in _VARIANT_KINDS and _variants_hold(call, kind, rule, product)
 
 
 def _tagged(rule: Object, product: Object) -> bool:
@@ -106,8 +115,11 @@ def _variants_hold(call: Call, kind: str, rule: Object, product: Object) -> bool
     numbers = [_number_of(kind, it) for it in variants]
     if rule["relation"] in {"IS_SET", "IS_NOT_SET"}:
         return any((number is not None) == (rule["relation"] == "IS_SET") for number in numbers)
-    wanted, compare = _wanted(kind, rule), _NUMBER.get(rule["relation"])
-    return bool(compare) and any(compare(number, wanted) for number in numbers if number is not None)  # type: ignore[misc]
+    compare = _NUMBER.get(rule["relation"])
+    if compare is None or rule.get("value") is None:
+        return False
+    wanted = _wanted(kind, rule)
+    return any(compare(number, wanted) for number in numbers if number is not None)
 
 
 def _number_of(kind: str, variant: Object) -> Decimal | None:

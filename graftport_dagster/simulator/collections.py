@@ -6,11 +6,12 @@ What lives here: creating, changing and deleting them in both forms of input (so
 """
 
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from graftport_dagster.simulator import metafields, redirects
 from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
-from graftport_dagster.simulator.collection_rules import from_rule, products_of
+from graftport_dagster.simulator.collection_rules import from_rule, is_numeric, products_of
 from graftport_dagster.simulator.connections import page_of, page_of_all, page_of_found
 from graftport_dagster.simulator.handles import free_handle, handle_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
@@ -115,9 +116,19 @@ def _write_rules(call: Call, collection: Object, given: Object) -> None:
         return
     if not rule_set.get("rules"):
         raise refuse(["ruleSet", "rules"], "Rules cannot be an empty set")
+    for index, rule in enumerate(rule_set["rules"]):
+        if is_numeric(rule["column"]) and not _is_number(rule["condition"]):
+            raise refuse(["ruleSet", "rules", index, "condition"], "Condition must be a number")
     match = "ANY" if rule_set["appliedDisjunctively"] else "ALL"
     conditions = [{**from_rule(rule, call.settings.currency), "rule": rule} for rule in rule_set["rules"]]
     collection["sources"] = [_source(call, "Conditions", conditions, match, manual=False)]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
 
 
 def _source(call: Call, title: str, conditions: list[Object], match: str | None, *, manual: bool) -> Object:

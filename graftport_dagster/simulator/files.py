@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from graftport_dagster.simulator.answers import Refused, TopLevelError, user_error
 from graftport_dagster.simulator.connections import page_of_all
 from graftport_dagster.simulator.parts import Arguments, Call, Part
-from graftport_dagster.simulator.state import Object
+from graftport_dagster.simulator.state import Object, split_gid
 
 KINDS = {"IMAGE": "MediaImage", "VIDEO": "Video", "EXTERNAL_VIDEO": "ExternalVideo", "MODEL_3D": "Model3d",
          "FILE": "GenericFile"}  # fmt: skip
@@ -31,7 +31,7 @@ def write(
         message = f"The alt value exceeds the maximum limit of {_LONGEST_ALT} characters."
         return None, ("alt", message, "ALT_VALUE_LIMIT_EXCEEDED")
     if given.get("id"):
-        known = call.state.get(given["id"])
+        known = _file(call, given["id"])
         if known is None:
             return None, ("id", f"File id {given['id']} does not exist.", "FILE_DOES_NOT_EXIST")
         if "alt" in given and given["alt"] != known["alt"]:
@@ -44,6 +44,10 @@ def write(
     filename = given.get("filename") or unquote(PurePosixPath(urlsplit(source).path).name) or "file"
     mode = given.get("duplicateResolutionMode") or "APPEND_UUID"
     return _resolved(call, given, source, filename, mode)
+
+
+def _file(call: Call, gid: str) -> Object | None:
+    return call.state.get(gid) if split_gid(gid)[0] in KINDS.values() else None
 
 
 def _resolved(call: Call, given: Object, source: str, filename: str, mode: str) -> tuple[Object | None, Problem | None]:
@@ -107,7 +111,7 @@ def _create(call: Call, arguments: Arguments) -> Object:
 
 def _update(call: Call, arguments: Arguments) -> Object:
     changes = arguments["files"]
-    known = {it["id"]: call.state.get(it["id"]) for it in changes}
+    known = {it["id"]: _file(call, it["id"]) for it in changes}
     if missing := [gid for gid, it in known.items() if it is None]:
         shown = ", ".join(f'"{gid}"' for gid in missing)
         message = f"File id [{shown}] does not exist." if len(missing) == 1 else f"File ids [{shown}] do not exist."
@@ -130,7 +134,7 @@ def _update(call: Call, arguments: Arguments) -> Object:
 
 
 def _delete(call: Call, arguments: Arguments) -> Object:
-    known = [(gid, call.state.get(gid)) for gid in arguments["fileIds"]]
+    known = [(gid, _file(call, gid)) for gid in arguments["fileIds"]]
     if missing := [gid for gid, it in known if it is None]:
         one = len(missing) == 1
         message = f"File id {missing[0]} does not exist." if one else f"File ids {','.join(missing)} do not exist."

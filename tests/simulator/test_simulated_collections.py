@@ -121,3 +121,37 @@ def test_a_collection_cannot_be_given_in_both_forms_or_neither(shop: Any) -> Non
     )
     assert shop.code(query, {}) == "INVALID_FIELD_ARGUMENTS"
     assert shop.code(query, {"a": {"title": "x"}, "b": {"title": "x"}}) == "INVALID_FIELD_ARGUMENTS"
+
+
+def test_every_kind_of_condition_is_taken_and_shown(shop: Any) -> None:
+    shop.set_product({"title": "Bag", "vendor": "Luma", "productType": "Bags"})
+    money = {"amount": "0.00", "currencyCode": "USD"}
+    conditions: list[tuple[dict[str, Any], bool]] = [
+        ({"productTitle": {"matchType": "ANY", "relation": "CONTAINS", "values": ["ag"]}}, True),
+        ({"productVendor": {"matchType": "ANY", "relation": "NOT_EQUALS", "values": ["Luma"]}}, False),
+        ({"productType": {"matchType": "ANY", "relation": "EQUALS", "values": ["bags"]}}, True),
+        ({"variantPrice": {"relation": "EQUALS", "value": money}}, True),
+        ({"variantCompareAtPrice": {"relation": "IS_NOT_SET"}}, True),
+        ({"variantCompareAtPrice": {"relation": "EQUALS"}}, False),
+        ({"variantInventory": {"relation": "GREATER_THAN", "value": 0}}, False),
+        ({"variantWeight": {"relation": "LESS_THAN", "value": {"value": 1, "unit": "GRAMS"}}}, True),
+        ({"variantTitle": {"matchType": "ANY", "relation": "STARTS_WITH", "values": ["default"]}}, True),
+    ]
+    for condition, fits in conditions:
+        source = {"title": "s", "inclusion": {"matchType": "ALL", "conditions": [condition]}}
+        shown = "sources { ... on CollectionConditionsSource { inclusion { conditions { __typename id } } } }"
+        selection = f"collection {{ {shown} products(first: 2) {{ nodes {{ title }} }} }} userErrors {{ message }}"
+        payload = shop.mutate(
+            "collectionCreate", {"collection": {"title": "C", "sources": [{"source": source}]}}, selection
+        )
+        kind = next(iter(condition))
+        name = f"CollectionSourceInclusionCondition{kind[0].upper()}{kind[1:]}"
+        assert members(payload) == (["Bag"] if fits else []), condition
+        assert payload["collection"]["sources"][0]["inclusion"]["conditions"][0]["__typename"] == name
+
+
+def test_a_rule_over_numbers_needs_one(shop: Any) -> None:
+    rule = {"column": "VARIANT_PRICE", "relation": "LESS_THAN", "condition": "a lot"}
+    given = {"title": "C", "ruleSet": {"appliedDisjunctively": False, "rules": [rule]}}
+    errors = shop.errors("collectionCreate", {"input": given}, codes=False)
+    assert [it["field"] for it in errors] == [["ruleSet", "rules", "0", "condition"]]

@@ -30,6 +30,7 @@ _FOREIGN = (
     (b"%PDF", "a PDF document"), (b"\xd0\xcf\x11\xe0", "an old Excel or Word file"), (b"SQLite format 3", "a database"),
     (b"PK\x03\x04", "an Excel workbook or another zip archive"), (b"\x7fELF", "a program"), (b"RIFF", "a media file"),
 )  # fmt: skip
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _UTF8_NAMES = frozenset({"", "utf-8", "utf8", "utf-8-sig", "utf_8", "ascii", "us-ascii"})
 
 
@@ -83,7 +84,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         else:
             with path.open("rb") as stream:
                 yield stream
-    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError) as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
         raise refusal(
             path, f"The packed file is cut off or damaged ({error}).", "FILE_TRUNCATED", "Fetch it again, whole."
         ) from error
@@ -96,6 +97,8 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if len(members) != 1:
         names = ", ".join(member.filename for member in members[:5]) or "none"
         raise refusal(path, f"The archive must hold one file; it holds {names}.", "FILE_NOT_ROWS")
+    if members[0].compress_type not in _PACKINGS:
+        raise refusal(path, "The archive is packed in an unusual way.", "FILE_UNREADABLE", "Unpack it first.")
     if members[0].flag_bits & 0x1:
         raise refusal(path, "The archive is locked with a password.", "FILE_UNREADABLE", "Unpack it first.")
     return members[0]

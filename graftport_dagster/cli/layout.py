@@ -104,7 +104,7 @@ def _headline(report: JsonObject) -> RenderableType:
     facts = [f"{kind} {report['run_id']}", f"{moment(report['started_at'])} UTC", duration(report["seconds"])]
     if calls := sum(item["api_calls"] for item in report["items"]):
         cost = sum(item["api_cost"] for item in report["items"])
-        facts.append(f"{number(calls)} calls, {number(cost)} points")
+        facts.append(f"{number(calls)} {'call' if calls == 1 else 'calls'}, {number(cost)} points")
     lines = [first, Text(" · ".join(facts), style="dim")]
     if report["first_error"] and not any(item["first_error"] == report["first_error"] for item in report["items"]):
         lines.append(Text(f"First error: {report['first_error']}", style="red"))

@@ -64,6 +64,8 @@ class Progress(io.StringIO):
 
     def _follow(self, text: str) -> None:
         if self._waiting:
+            if not text.strip():
+                return
             # The same failure is logged for its step, its run and the run above it.
             self._is_open = not _ON_PURPOSE.match(text) and text not in self._told
             self._told.add(text)

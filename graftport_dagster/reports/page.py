@@ -46,7 +46,7 @@ _STYLE = """
   --page: #16181b; --card: #1d2024; --ink: #e4e6e8; --soft: #9aa2ab; --line: #2f343a;
   --done: #57b586; --same: #565d66; --wait: #d9a441; --bad: #e5706a; } }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.55 system-ui, sans-serif; }
-main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+main { max-width: 66rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.05rem; margin: 2.25rem 0 .6rem; }
 h3 { font-size: .95rem; margin: 0 0 .35rem; }
 p { margin: .35rem 0; } .soft { color: var(--soft); } code { font-size: .9em; overflow-wrap: anywhere; }
@@ -56,7 +56,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: .38rem .9rem .38rem 0; border-top: 1px solid var(--line); vertical-align: top; }
 tr:first-child > th { border-top: 0; color: var(--soft); font-weight: 500; white-space: nowrap; }
 .figure { text-align: right; white-space: nowrap; }
-svg { display: block; } svg.bar { width: 9rem; height: .65rem; margin-top: .4rem; }
+svg { display: block; height: .4rem; margin: .35rem 0 .2rem; } svg.wide { width: 22rem; max-width: 100%; }
+svg.narrow { width: 6rem; }
 .done { fill: var(--done); } .same { fill: var(--same); } .wait { fill: var(--wait); } .bad { fill: var(--bad); }
 .track { fill: var(--line); } .chip { display: inline-block; font-size: .85rem; white-space: nowrap; }
 .chip::before { content: ""; display: inline-block; width: .6em; height: .6em; border-radius: 50%;
@@ -88,7 +89,7 @@ def _tone(outcome: str) -> str:
     return next((tone for tone, outcomes in _TONES.items() if outcome in outcomes), "done")
 
 
-def _bar(segments: Iterable[tuple[str, float, str]], total: float, label: str) -> str:
+def _bar(segments: Iterable[tuple[str, float, str]], total: float, label: str, *, kind: str = "narrow") -> str:
     """A horizontal bar of (tone, amount, title) segments out of a total; `label` is what a screen reader says."""
     rects, at = ['<rect class="track" width="100" height="7" rx="2"/>'], 0.0
     for tone, amount, title in segments:
@@ -98,7 +99,7 @@ def _bar(segments: Iterable[tuple[str, float, str]], total: float, label: str) -
         )
         at += width
     return (
-        f'<svg class="bar" viewBox="0 0 {max(at, 100.0):.2f} 7" preserveAspectRatio="none" role="img" '
+        f'<svg class="{kind}" viewBox="0 0 {max(at, 100.0):.2f} 7" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(label)}">{"".join(rects)}</svg>'
     )
 
@@ -122,7 +123,7 @@ def _headline(told: JsonObject) -> Iterator[str]:
     yield f"<p>{_chip(told['result'])}</p>"
     cost = sum(item["api_cost"] for item in told["items"])
     calls = sum(item["api_calls"] for item in told["items"])
-    asked = f" · {number(calls)} calls to Shopify, {number(cost)} points" if calls else ""
+    asked = f" · {number(calls)} {'call' if calls == 1 else 'calls'} to Shopify, {number(cost)} points" if calls else ""
     yield (
         f'<p class="soft">{kind} <code>{escape(told["run_id"])}</code> · {moment(told["started_at"])} UTC · '
         f"{duration(told['seconds'])}{asked}</p>"
@@ -133,24 +134,26 @@ def _headline(told: JsonObject) -> Iterator[str]:
 
 def _items(told: JsonObject) -> Iterator[str]:
     longest = max((item["seconds"] or 0 for item in told["items"]), default=0)
-    rows = [_row(_item_cells(item, longest), figures_from=6) for item in told["items"]]
-    titles = ("type", "phase", "result", "", "records", "time", "", "points")
-    return _table("What was done", titles, rows, figures_from=6)
+    rows, before = [], ""
+    for item in told["items"]:
+        cells = list(_item_cells(item, longest))
+        name = "" if item["resource_type"] == before else escape(item["resource_type"])
+        before = item["resource_type"]
+        rows.append(_row([name, *cells], figures_from=5))
+    titles = ("type", "phase", "result", "records", "time", "points")
+    return _table("What was done", titles, rows, figures_from=5)
 
 
 def _item_cells(item: JsonObject, longest: float) -> Iterator[str]:
     parts = list(count_parts(item))
     sentence = counts_sentence(item)
-    yield escape(item["resource_type"])
     yield escape(item["phase"])
     yield _chip(item["result"])
     segments = [(_tone(name), float(count), f"{number(count)} {words(name)}") for name, count in parts]
-    yield _bar(segments, sum(count for _, count in parts), sentence)
-    mapping = f'<br><span class="soft">{escape(item["mapping_version"])}</span>' if item["mapping_version"] else ""
-    yield escape(sentence) + mapping
+    mapping = f' <span class="soft">by {escape(item["mapping_version"])}</span>' if item["mapping_version"] else ""
+    yield escape(sentence) + mapping + _bar(segments, sum(count for _, count in parts), sentence, kind="wide")
     took = duration(item["seconds"])
-    yield _bar([("same", item["seconds"] or 0, took)], longest, f"took {took}")
-    yield took
+    yield took + _bar([("same", item["seconds"] or 0, took)], longest, f"took {took}")
     yield number(item["api_cost"]) if item["api_calls"] else ""
 
 
@@ -186,8 +189,8 @@ def _group(group: JsonObject, kind: str) -> str:
 
 
 def _verdicts(told: JsonObject) -> Iterator[str]:
-    rows = [_row(_verdict_cells(verdict), figures_from=3) for verdict in told["verdicts"]]
-    yield from _table("What a load would do", ("type", "", "records", "points", "time"), rows, figures_from=3)
+    rows = [_row(_verdict_cells(verdict), figures_from=2) for verdict in told["verdicts"]]
+    yield from _table("What a load would do", ("type", "records", "points", "time"), rows, figures_from=2)
     for verdict in told["verdicts"]:
         if verdict["diffs"]:
             yield f'<h2>First changes of {escape(verdict["resource_type"])}</h2><div class="card"><table>'
@@ -202,8 +205,7 @@ def _verdict_cells(verdict: JsonObject) -> Iterator[str]:
     sentence = ", ".join(phrase for _, _, phrase in told)
     yield escape(verdict["resource_type"])
     segments = [(tones.get(name, "same"), float(count), phrase) for name, count, phrase in told]
-    yield _bar(segments, sum(count for _, count, _ in told), sentence)
-    yield escape(sentence)
+    yield escape(sentence) + _bar(segments, sum(count for _, count, _ in told), sentence, kind="wide")
     yield number(verdict["cost"])
     yield duration(verdict["seconds"])
 

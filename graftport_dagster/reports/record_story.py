@@ -18,6 +18,10 @@ _ADMIN_PAGES = {
     "DiscountCodeNode": "discounts", "GiftCard": "gift_cards", "Article": "content/articles", "Market": "markets",
 }  # fmt: skip
 _SHOPIFY = ".myshopify.com"
+_NOT_SENT = {
+    "errored": "as it was before the mapping failed on it",
+    "excluded": "as it was before the mapping left it out",
+}
 _PAYLOADS = ("payload", "snapshot", "raw", "options")
 _IDS = ("source_id", "part_id", "handle")
 
@@ -106,7 +110,10 @@ def _on_store(story: JsonObject, place: JsonObject) -> str:
         return f"{name}, archived or deleted there since it is gone from the source"
     if any(step["state"] != "done" for step in place["steps"]):
         return f"{name}, with a call whose outcome is not known yet"
-    if staged and staged["state"] == "staged" and not (landed and landed["landed_hash"] == staged["payload_hash"]):
+    state = staged["state"] if staged else ""
+    if state in _NOT_SENT:
+        return f"{name}, {_NOT_SENT[state]}"
+    if state == "staged" and not (landed and landed["landed_hash"] == staged["payload_hash"]):
         return f"{name}, with changes that have not been sent"
     return f"{name}, up to date"
 

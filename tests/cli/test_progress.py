@@ -40,6 +40,7 @@ def test_an_end_on_purpose_shows_no_stack() -> None:
     assert (
         shown(
             f"{AT} - ERROR - demo_migrate - {RUN} - 4711 - demo__loads - STEP_FAILURE - Execution of step failed.",
+            "",
             "dagster._core.definitions.events.Failure: products: some records could not pass",
             "Stack Trace:",
             '  File "execute_plan.py", line 243',

@@ -124,14 +124,7 @@ class Defaults(_Model):
     max_deleted_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     max_changed_share: Annotated[float, Field(ge=0, le=1)] | None = None
     adopt_existing: Literal["never", "by_natural_key"] = "never"
-    drift: Literal["overwrite", "hold"] = "overwrite"
-    members: Literal["products", "collections"] = "products"
     abort_after: Annotated[int, Field(ge=1)] = 25
-    store_incomplete: bool = True
-    incomplete_limit: Annotated[int, Field(ge=1)] = 100_000
-    allow_data_loss: bool = False
-    sequential_processing: bool = False
-    require_dry_run: bool = False
 
 
 class Schedule(_Model):

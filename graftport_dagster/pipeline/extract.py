@@ -16,7 +16,8 @@ from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord
 from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Source
 
-_BATCH = 500
+# Smaller batches cost more per row: at 250 a third of the speed is gone.
+_BATCH = 1000
 # Fewer than this may always vanish from a source: a share of a small shop says little.
 _ALWAYS_MAY_VANISH = 10
 
@@ -78,12 +79,13 @@ class _Extract:
         counts = self._done.counts
         records = [item for item in batch if isinstance(item, SourceRecord)]
         upserted = self._rows.upsert(self._dataset, self._type, self._work.run, records)
-        twice = {id(record) for record in upserted.duplicates}
-        kept_rows = sum(record.rows for record in records if id(record) not in twice)
+        left_out = sum(record.rows for record in upserted.duplicates) + sum(row.rows for row in upserted.refused)
+        kept_rows = sum(record.rows for record in records) - left_out
         counts.update(new=upserted.new, changed=upserted.changed, unchanged=upserted.unchanged)
         counts.update(read=upserted.new + upserted.changed + upserted.unchanged)
         counts.update(rows_read=kept_rows, rows_in_records=kept_rows)
         invalid = [item for item in batch if isinstance(item, InvalidRow)]
+        invalid += upserted.refused
         self._done.has_unreadable_ids |= any(not row.source_id for row in invalid)
         self._set_aside([*invalid, *(_duplicate(record) for record in upserted.duplicates)])
 
@@ -111,9 +113,9 @@ class _Extract:
         missing = self._rows.count_unseen(self._dataset, self._type, self._work.run)
         if not missing:
             return
-        if self._done.has_unreadable_ids:
+        if self._done.has_unreadable_ids or not self._source.conclusive(self._type):
             self._done.notes.append(
-                f"{missing} records were not found, but rows with unreadable ids were: nothing is taken as deleted."
+                f"{missing} records were not found, but damaged rows may hide them: nothing is taken as deleted."
             )
             return
         options = self._work.migration.options

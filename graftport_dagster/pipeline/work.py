@@ -94,4 +94,4 @@ class Work:
     def selection(self) -> Selection:
         """How the run's options narrow each phase."""
         options = self.run.options
-        return Selection(options.source_ids, options.error_group, options.limit)
+        return Selection(options.source_ids, options.error_group, options.limit, run_id=self.run.run_id)

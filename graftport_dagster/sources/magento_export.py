@@ -126,7 +126,9 @@ class MagentoExport:
         row = self._index.find(sku)
         if row is None or row.kind == "bad":
             reason = f"{lead} has the variant {sku}{more}, but no readable row of the file is {sku}."
-            return "MISSING_VARIANT_ROW", reason, "Export it too, or correct its row."
+            lost = self._index.lost_rows
+            where = f" Rows without a sku: {', '.join(lost[:3])}{' …' if len(lost) > 3 else ''}." if lost else ""
+            return "MISSING_VARIANT_ROW", reason + where, "Export it too, or correct its row."
         if row.lead == row.sku:
             reason = f"{lead} has the variant {sku}{more}, which is a {row.type} product."
             return "VARIANT_TYPE", reason, _VARIANT_HINT

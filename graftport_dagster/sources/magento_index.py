@@ -134,6 +134,7 @@ class MagentoIndex:
         self._parts: list[tuple[str]] = []
         self._paths: dict[str, tuple[int, str]] = {}
         self.unreadable = False  # some row may hide its SKU
+        self.lost_rows: list[str] = []  # where rows stand that name no product
         self.parents_unknown = False  # some configurable product's variants cannot be told for sure
 
     # --- filling ------------------------------------------------------------------------------------
@@ -168,12 +169,15 @@ class MagentoIndex:
     ) -> None:
         sku, view = cells.get("sku", "").strip(), cells.get("store_view_code", "").strip()
         kind = "view" if view else "base" if sku else "more"
-        if not sku.isprintable() or (not sku and (isinstance(row, BadRow) or not self._last_sku)):
-            reason = "The sku has control characters." if sku else "The row has no sku, and none before it to continue."
+        # A continuation has values alone; a row that says what kind of product it is has lost its sku.
+        is_lost = isinstance(row, BadRow) or not self._last_sku or bool(cells.get("product_type"))
+        if not sku.isprintable() or (not sku and is_lost):
+            reason = "The sku has control characters." if sku else "The row has no sku."
             fault = fault or ("NO_ID", reason, "Give it its sku.")
             sku = ""
             self._last_sku, kind = f"{_UNREADABLE}{self._seq}", "bad"
             self.unreadable = True
+            self.lost_rows.append(origin)
         self._last_sku = sku = sku or self._last_sku
         try:
             if fault is None:

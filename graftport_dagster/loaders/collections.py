@@ -28,6 +28,12 @@ class CollectionLoader:
         payload["metafields"] = [*payload.get("metafields", ()), id_metafield(plan.identity)]
         return Call(document("collection_create"), {"collection": payload})
 
+    def withdraw(self, plan: Plan) -> Call | None:
+        """Collections can be deleted; Shopify has no archive for them."""
+        if plan.withdrawal != "delete":
+            return None
+        return Call(document("collection_delete"), {"input": {"id": plan.gid}})
+
     def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:  # noqa: ARG002 - the protocol's
         """The collection with its handle."""
         collection = answer["collection"]

@@ -70,7 +70,7 @@ class Loading:
         try:
             for batch in self._loads.to_load(
                 self._context.dataset, self._context.store_gid, self._loader.resource_type, self._context.selection,
-                only_pending=self._context.run.options.only_dirty,
+                only_pending=self._context.run.options.only_dirty, with_deleted=self._context.withdraws,
             ):  # fmt: skip
                 if not self._goes_on():
                     break
@@ -172,6 +172,10 @@ class Loading:
             source_id=record.source_id, outcome=Outcome.ERRORED, payload_hash=record.payload_hash,
             mapping_version=record.mapping_version, calls=sent.calls, cost=sent.cost, error=sent.error,
         )  # fmt: skip
+        if sent.landed is not None and plan.withdrawal:
+            is_deleted = plan.withdrawal == "delete"
+            outcome = Outcome.DELETED if is_deleted else Outcome.ARCHIVED
+            return replace(settlement, outcome=outcome, removed_identities=(own, *plan.parts) if is_deleted else ())
         if sent.landed is not None:
             return self._landed(settlement, sent, own)
         if isinstance(sent.error, ConfigurationError):

@@ -74,6 +74,8 @@ class Plan:
     groups: Mapping[str, str] | None = None
     open_step: OpenStep | None = None
     is_set: bool = False
+    # `archive` or `delete`, for a record that is gone from the source.
+    withdrawal: str = ""
 
 
 class Loader(Protocol):
@@ -97,6 +99,9 @@ class Loader(Protocol):
 
     def call(self, plan: Plan) -> Call:
         """The call that creates the record (no `gid`) or updates it."""
+
+    def withdraw(self, plan: Plan) -> Call | None:
+        """The call that archives or deletes the object (`plan.withdrawal`); None where the type knows no such thing."""
 
     def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:
         """What the answer to `call` says; may ask for further pages."""
@@ -131,3 +136,8 @@ class LoadContext:
     should_stop: Callable[[], bool]
     progress: Callable[[str], None]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether records that are gone from the source are to be looked at although they have not changed."""
+        return self.migration.options.on_source_delete != "keep"

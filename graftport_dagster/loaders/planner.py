@@ -103,6 +103,8 @@ class Planner:
 
     def _guarded(self, record: LoadInput, known: "_Known") -> Plan | Settlement:
         try:
+            if record.source_deleted:
+                return self._withdrawn(record, known)
             if isinstance(known.referred, RecordError):
                 return unsent(record, Outcome.ERRORED, error=known.referred)
             missing = tuple(key for key in known.referred if key not in known.identities)
@@ -115,6 +117,27 @@ class Planner:
             return self._one(record, known)
         except RecordError as error:
             return unsent(record, Outcome.ERRORED, error=error)
+
+    def _withdrawn(self, record: LoadInput, known: "_Known") -> Plan | Settlement:
+        """A record that is gone from the source: never created or updated, withdrawn where the policy says so."""
+        policy = self._context.migration.options.on_source_delete
+        if policy == "keep" or not record.gid:
+            return unsent(record, Outcome.SKIPPED, reason="deleted at the source")
+        plan = Plan(
+            record=record,
+            envelope=record.payload,
+            parts=known.parts,
+            gid=record.gid,
+            identity=self._identity(record),
+            is_new=False,
+            withdrawal=policy,
+        )
+        if self._loader.withdraw(plan) is None:
+            return unsent(record, Outcome.SKIPPED, reason=f"{self._loader.resource_type} cannot be archived")
+        return plan
+
+    def _identity(self, record: LoadInput) -> str:
+        return RecordKey(self._loader.resource_type, record.source_id).identity(self._context.migration.platform)
 
     def _assume(
         self, missing: tuple[RecordKey, ...], identities: Mapping[RecordKey, Identity]
@@ -141,7 +164,7 @@ class Planner:
             envelope=resolve(envelope, lambda key: self._put(known.identities[key])) if known.referred else envelope,
             parts=known.parts,
             gid=record.gid,
-            identity=RecordKey(self._loader.resource_type, record.source_id).identity(self._context.migration.platform),
+            identity=self._identity(record),
             is_new=not has_landed or not record.gid,
             sends_stock=not has_landed or record.landed_groups.get("stock") != record.group_hashes.get("stock"),
             groups=groups,

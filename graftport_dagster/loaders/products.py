@@ -86,6 +86,13 @@ class ProductLoader:
     def _key(self, plan: Plan, part: str, part_id: str) -> RecordKey:
         return RecordKey(self.resource_type, plan.record.source_id, part, part_id)
 
+    def withdraw(self, plan: Plan) -> Call | None:
+        """Archived products keep their orders' history and leave every channel; deleted ones are gone."""
+        if plan.withdrawal == "delete":
+            return Call(document("product_delete"), {"input": {"id": plan.gid}})
+        archived = {"identifier": {"id": plan.gid}, "input": {"status": "ARCHIVED"}, "variants": 1, "media": 1}
+        return Call(document("product_set"), archived)
+
     def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:
         """The product with the GIDs of its variants and files; asks for more pages beyond 250 variants."""
         product = answer["product"]

@@ -26,6 +26,10 @@ class RedirectLoader:
             return Call(document("url_redirect_update"), {"id": plan.gid, "urlRedirect": redirect})
         return Call(document("url_redirect_create"), {"urlRedirect": redirect})
 
+    def withdraw(self, plan: Plan) -> Call | None:
+        """Redirects can be deleted; Shopify has no archive for them."""
+        return Call(document("url_redirect_delete"), {"id": plan.gid}) if plan.withdrawal == "delete" else None
+
     def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:  # noqa: ARG002 - the protocol's
         """The redirect; its handle is its path."""
         redirect = answer["urlRedirect"]

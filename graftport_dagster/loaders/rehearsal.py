@@ -15,8 +15,8 @@ from graftport_dagster.shopify.cost import requested_cost
 from graftport_dagster.store.record_store import Lease, LoadInput, Settlement
 
 _MOST_DIFFERENCES = 100
-# Publishing costs 10 points a record; it is sent for 50 records at once.
-_PUBLISH_COST = 10.0
+# The base cost of a mutation. Publishing is sent for 50 records at once.
+_BASE_COST = 10.0
 _PUBLISH_CALLS = 1 / 50
 
 
@@ -79,14 +79,22 @@ class Rehearsal:
         return Verdict(settlement.source_id, verdict, settlement.reason or str(settlement.error or ""))
 
     def _verdict(self, plan: Plan) -> Verdict:
+        if plan.withdrawal:
+            return self._withdrawal(plan)
         outcome = Outcome.CREATED if plan.is_new else Outcome.UPDATED
         call = self._loader.call(plan)
-        cost = requested_cost(call.document, call.variables) + (_PUBLISH_COST if plan.publications else 0.0)
+        cost = requested_cost(call.document, call.variables) + (_BASE_COST if plan.publications else 0.0)
         self.rehearsed.outcomes[outcome] += 1
         self.rehearsed.cost += cost
         self.rehearsed.calls += 1 + (_PUBLISH_CALLS if plan.publications else 0)
         verdict = "create" if plan.is_new else "update"
         return Verdict(plan.record.source_id, verdict, "", self._diff(plan), cost, plan.envelope)
+
+    def _withdrawal(self, plan: Plan) -> Verdict:
+        self.rehearsed.outcomes[Outcome.DELETED if plan.withdrawal == "delete" else Outcome.ARCHIVED] += 1
+        self.rehearsed.calls += 1
+        self.rehearsed.cost += _BASE_COST
+        return Verdict(plan.record.source_id, plan.withdrawal, "deleted at the source", (), _BASE_COST)
 
     def _diff(self, plan: Plan) -> tuple[JsonObject, ...]:
         if plan.is_new:

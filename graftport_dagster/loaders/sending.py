@@ -77,14 +77,12 @@ class Sender:
             answers = self._shop.publish(items)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
             return Published(plans, {}, error, calls=1)
-        refused = {
-            plan.gid: _unpublished(errors)
-            for (plan, _), errors in zip(plans, answers, strict=True)
-            if errors
-        }
+        refused = {plan.gid: _unpublished(errors) for (plan, _), errors in zip(plans, answers, strict=True) if errors}
         return Published(plans, refused, None, calls=1, cost=_PUBLISH_COST * len(plans))
 
     def _send(self, plan: Plan, caller: Caller) -> Sent:
+        if plan.withdrawal:
+            return self._withdraw(plan, caller)
         if plan.open_step is not None and not plan.open_step.repeatable and self._loader.has_identifier:
             found = self._loader.look_up(plan, caller)
             if found is None:
@@ -97,6 +95,13 @@ class Sender:
         if answer.user_errors:
             return self._refused(plan, answer.user_errors, caller)
         return Sent(plan, self._loader.landed(plan, answer.data, caller))
+
+    def _withdraw(self, plan: Plan, caller: Caller) -> Sent:
+        call = self._loader.withdraw(plan)
+        errors = caller.call(call.document, call.variables, repeatable=True).user_errors if call else ()
+        if errors and not any(self._loader.is_gone(error) for error in errors):
+            return Sent(plan, error=rejection(errors))
+        return Sent(plan, Landed(plan.gid))
 
     def _call(self, plan: Plan, caller: Caller) -> Answer:
         call = self._loader.call(plan)

@@ -58,7 +58,9 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         should_stop=work.should_stop,
         progress=work.progress,
     )
-    scope = work.store.loads.scope(context.dataset, facts.gid, resource_type, work.selection)
+    scope = work.store.loads.scope(
+        context.dataset, facts.gid, resource_type, work.selection, with_deleted=context.withdraws
+    )
     to_do = scope["pending"] if work.run.options.only_dirty else scope["in_scope"]
     done = Loaded(landed_before=scope["landed"])
     done.counts.update(in_scope=scope["in_scope"], unchanged=scope["in_scope"] - to_do)
@@ -130,8 +132,9 @@ def _rehearse(work: Work, rehearsal: Rehearsal, done: Loaded, resource_type: Res
     loads, options = work.store.loads, work.run.options
     context = rehearsal.context
     batches = loads.to_load(
-        context.dataset, context.store_gid, resource_type, context.selection, only_pending=options.only_dirty
-    )
+        context.dataset, context.store_gid, resource_type, context.selection, only_pending=options.only_dirty,
+        with_deleted=context.withdraws,
+    )  # fmt: skip
     with _private(work.report_folder / f"{resource_type}.jsonl").open("w", encoding="utf-8") as file:
         for verdicts in rehearsal.verdicts(batches):
             file.writelines(json.dumps(verdict.as_dict(), ensure_ascii=False) + "\n" for verdict in verdicts)

@@ -75,6 +75,10 @@ class World:
                 results.append(StagedResult(given.source_id, given.source_hash, payload, hashes))
             self.store.staged_records.stage(data, resource_type, run, version, "", results)
 
+    def forget(self, resource_type: ResourceType) -> None:
+        """A whole read of the source finds no record of the type any more."""
+        self.store.source_records.mark_deleted(Dataset(MIGRATION), resource_type, self.begin())
+
     def load(
         self, resource_type: ResourceType, *, should_stop: Callable[[], bool] = lambda: False, **options: Any
     ) -> Tally:

@@ -284,3 +284,29 @@ def test_a_product_of_more_variants_than_a_page_knows_them_all(world: World) -> 
     assert outcomes(world.load(PRODUCTS)) == {"created": 1}
     (store,) = world.story(PRODUCTS, "many")["stores"]
     assert len(store["parts"]) == 300
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "left"),
+    [("keep", {}, ["ACTIVE"]), ("archive", {"archived": 1}, ["ARCHIVED"]), ("delete", {"deleted": 1}, [])],
+)
+def test_a_product_gone_from_the_source_is_kept_archived_or_deleted_as_the_policy_says(
+    world: World, make_product: Make, policy: str, outcome: dict[str, int], left: list[str]
+) -> None:
+    world.options(on_source_delete=policy)
+    world.stage(PRODUCTS, {"p": make_product("P", status="ACTIVE")})
+    world.load(PRODUCTS)
+    world.forget(PRODUCTS)
+    assert outcomes(world.load(PRODUCTS)) == outcome
+    assert [item["status"] for item in world.objects("Product")] == left
+    assert outcomes(world.load(PRODUCTS)) == {}
+    world.stage(PRODUCTS, {"p": make_product("P", status="ACTIVE")})
+    world.load(PRODUCTS)
+    assert [item["status"] for item in world.objects("Product")] == ["ACTIVE"]
+
+
+def test_a_record_gone_from_the_source_before_it_landed_is_never_created(world: World, make_product: Make) -> None:
+    world.stage(PRODUCTS, {"p": make_product("P")})
+    world.forget(PRODUCTS)
+    assert outcomes(world.load(PRODUCTS)) == {"skipped": 1}
+    assert world.objects("Product") == []

@@ -35,6 +35,7 @@ COMMANDS = {
 _FIELDS = {
     "NO_MIGRATION": "migration", "NO_RECORD": "source_id", "NO_RUN": "run_id", "AMBIGUOUS_RUN": "run_id",
     "NO_PLATFORM": "platform", "NOT_ENABLED": "resource_types", "MAPPING_VERSION": "version",
+    "UNKNOWN_FIELD_GROUP": "field_filters",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ store and told as `reports/` and `layout.py` say. Here are the options and the e
 """
 
 import sys
+from collections.abc import Iterable
 
 import click
 
@@ -19,10 +20,12 @@ from graftport_dagster.cli.inputs import (
     phases_option,
     reason_option,
     resource_types_option,
+    unknown,
 )
 from graftport_dagster.cli.layout import terminal
 from graftport_dagster.cli.progress import Progress
 from graftport_dagster.errors import BrokenPromiseError, ConfigurationError
+from graftport_dagster.loaders.groups import field_groups
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import Phase, ResourceType, RunOptions
 from graftport_dagster.store.place import open_store, state_folder
@@ -72,12 +75,26 @@ def run(
     options = RunOptions(
         phases=phases, resource_types=resource_types, dry_run=dry_run, live=live, limit=limit, source_ids=source_ids,
         error_group=error_group, only_dirty=not all_records,
-        conflict_strategy=conflict_strategy or migration.options.conflict_strategy, field_filter=dict(field_filters),
+        conflict_strategy=conflict_strategy or migration.options.conflict_strategy, field_filter=_merged(field_filters),
         fail_on_row_errors=not no_fail_on_row_errors, full_extract=full_extract, confirm_store=confirm_store,
         mapping=mapping, actor=asking(), reason=reason,
     )  # fmt: skip
     _refuse_beforehand(migration, options)
     return _run(migration, options, as_json=as_json)
+
+
+def _merged(filters: Iterable[tuple[ResourceType, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """The groups of each type, whether they came in one option or in several. Raises ConfigurationError."""
+    merged: dict[str, tuple[str, ...]] = {}
+    for resource_type, groups in filters:
+        known = sorted(field_groups(resource_type).names)
+        for group in groups:
+            if group not in known:
+                raise ConfigurationError(
+                    unknown(f"group of fields of {resource_type}", group, known), code="UNKNOWN_FIELD_GROUP"
+                )
+        merged[str(resource_type)] = (*merged.get(str(resource_type), ()), *groups)
+    return merged
 
 
 def _refuse_beforehand(migration: Migration, options: RunOptions) -> None:

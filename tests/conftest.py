@@ -1,5 +1,7 @@
-"""Fixtures that more than one folder of tests uses: a real Postgres, and a clock turned by hand."""
+"""Fixtures that more than one folder of tests uses: a real Postgres, a simulated store, a clock turned by hand."""
 
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -65,3 +67,19 @@ class Clock:
 def clock() -> Clock:
     """A clock turned by hand: `clock()` is the moment, `clock.turn(minutes=10)` moves it."""
     return Clock()
+
+
+@pytest.fixture(scope="session")
+def simulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a simulator that runs in its own process for the whole session."""
+    state = tmp_path_factory.mktemp("simulator") / "state.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(state),
+         "--plan", "unlimited"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+    process.stdout.close()

@@ -1,7 +1,5 @@
 """A record store, a simulated Shopify store in a process of its own, and short ways to stage and load."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -132,22 +130,6 @@ class World:
         assert "errors" not in answer, answer
         data: JsonObject = answer["data"]
         return data
-
-
-@pytest.fixture(scope="session")
-def simulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a simulator that runs in its own process for the whole session."""
-    state = tmp_path_factory.mktemp("simulator") / "state.db"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(state),
-         "--plan", "unlimited"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    process.kill()
-    process.wait()
-    process.stdout.close()
 
 
 @pytest.fixture

@@ -42,8 +42,11 @@ class Layout:
         """The enabled types in dependency order: the partitions.
 
         Those that the file names; else those whose files it names; else all that can be loaded. Asking the
-        source itself would mean network traffic whenever Dagster looks at the code.
+        source itself would mean network traffic whenever Dagster looks at the code. Raises ConfigurationError
+        where the file names a type that cannot be loaded: leaving it out would look like success.
         """
+        for resource_type in self.migration.resource_types:
+            pipeline.must_be_loadable(resource_type)
         source = self.migration.source
         named = self.migration.resource_types or ([] if source.magento_export else list(source.files))
         return tuple(kind for kind in ResourceType if kind in (named or ResourceType) and kind in pipeline.loadable())

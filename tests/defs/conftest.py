@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,12 +55,13 @@ schedules:
 """
 
 
-@contextmanager
-def simulator(folder: Path, *arguments: str) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def shop_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a simulated Shopify store, in a process of its own."""
+    state = tmp_path_factory.mktemp("shop") / "state.sqlite"
     process = subprocess.Popen(
-        [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(folder / "shop.sqlite"),
-         "--plan", "plus", *arguments],
+        [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(state),
+         "--plan", "plus"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     assert process.stdout is not None
@@ -79,12 +79,6 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
-
-
-@pytest.fixture(scope="module")
-def shop_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with simulator(tmp_path_factory.mktemp("shop")) as url:
-        yield url
 
 
 @pytest.fixture
@@ -155,10 +149,11 @@ class Project:
         found: list[dict[str, Any]] = answer.json()
         return found
 
-    def writes(self) -> list[str]:
-        """The mutations that the store was asked for, by name."""
-        asked = requests.get(f"{self.url}/_simulator/requests", timeout=10).json()
-        return [str(one["operation"]) for one in asked if "mutation" in str(one)]
+    def slow_down(self, milliseconds: float) -> None:
+        """How long the store takes over each product."""
+        rule = {"fault": "slow", "operation": "productSet", "milliseconds": milliseconds}
+        body = {"replace": True, "faults": [rule] if milliseconds else []}
+        requests.post(f"{self.url}/_simulator/faults", json=body, timeout=10).raise_for_status()
 
 
 @pytest.fixture
@@ -183,12 +178,9 @@ def project(tmp_path: Path, shop_url: str, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
-def slow_project(project: Project) -> Iterator[Project]:
-    """Thirty products, one collection and one redirect, and a store that takes a third of a second for each answer."""
-    with simulator(project.folder, "--latency-ms", "300") as url:
-        project.url = url
-        project.write("shop.yaml", MIGRATION.format(url=url))
-        project.write("collections.csv", "id,title\ntents,Tents\n")
-        rows = "".join(f"P{number:02},Product {number:02},1.00,\n" for number in range(30))
-        project.write("products.csv", f"sku,title,price,collection\n{rows}")
-        yield project
+def slow_project(project: Project) -> Project:
+    """Fifteen products, and a store that takes a while over each."""
+    rows = "".join(f"P{number:02},Product {number:02},1.00,\n" for number in range(15))
+    project.write("products.csv", f"sku,title,price,collection\n{rows}")
+    project.slow_down(400)
+    return project

@@ -52,9 +52,7 @@ class ErrorClass(StrEnum):
         return self in _RETRIED
 
 
-_RETRIED = frozenset(
-    {ErrorClass.CONNECTION, ErrorClass.RATE_LIMIT, ErrorClass.MODULE_TIMEOUT, ErrorClass.OUT_OF_SPACE}
-)
+_RETRIED = frozenset({ErrorClass.CONNECTION, ErrorClass.RATE_LIMIT, ErrorClass.MODULE_TIMEOUT, ErrorClass.OUT_OF_SPACE})
 
 
 class GraftportError(Exception):

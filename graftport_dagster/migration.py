@@ -110,8 +110,8 @@ class Destination(_Model):
     def _one_way_in(self) -> "Destination":
         if self.shop.startswith("simulator:"):
             return self
-        pair = (self.client_id, self.client_secret)
-        if (self.access_token is None) == (pair == (None, None)) or None in pair and pair != (None, None):
+        credentials = (self.client_id is not None, self.client_secret is not None)
+        if credentials[0] != credentials[1] or credentials[0] == (self.access_token is not None):
             raise ValueError("give either access_token, or client_id and client_secret")
         return self
 

@@ -41,9 +41,7 @@ class ResourceType(StrEnum):
 
 _REQUIRES = {
     ResourceType.PRODUCTS: frozenset({ResourceType.COLLECTIONS}),
-    ResourceType.DISCOUNT_CODES: frozenset(
-        {ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.CUSTOMERS}
-    ),
+    ResourceType.DISCOUNT_CODES: frozenset({ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.CUSTOMERS}),
     ResourceType.GIFT_CARDS: frozenset({ResourceType.CUSTOMERS}),
     ResourceType.ORDERS: frozenset(
         {ResourceType.PRODUCTS, ResourceType.CUSTOMERS, ResourceType.DISCOUNT_CODES, ResourceType.GIFT_CARDS}

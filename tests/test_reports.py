@@ -303,12 +303,14 @@ def test_reconciliation_accounts_for_every_record(store: RecordStore, open_rows:
     ]  # fmt: skip
 
 
-def test_excluded_records_are_counted_by_the_last_transform_of_all(store: RecordStore) -> None:
-    started(store)
-    add(store, item(Phase.TRANSFORM, Result.SUCCEEDED, counts={"in_scope": 5, "excluded": 5}))
-    started(store, "run-00000002", limit=1)
-    add(store, item(Phase.TRANSFORM, Result.SUCCEEDED, "run-00000002", counts={"in_scope": 1, "excluded": 1}))
-    assert reports.reconciliation(store, "demo")[0]["excluded"] == 5
+def test_excluded_records_are_counted_where_they_are_now(store: RecordStore) -> None:
+    run, dataset = started(store), Dataset("demo")
+    store.source_records.upsert(dataset, PRODUCTS, run, [SourceRecord("a", {}), SourceRecord("b", {})])
+    version = store.mappings.publish("files", PRODUCTS, "{}", by="")
+    for batch in store.staged_records.to_transform(dataset, dataset, PRODUCTS, version, "s", Selection()):
+        left_out = [StagedResult(one.source_id, one.source_hash, exclude_reason="old") for one in batch]
+        store.staged_records.stage(dataset, PRODUCTS, run, version, "s", left_out)
+    assert reports.reconciliation(store, "demo")[0]["excluded"] == 2
 
 
 @pytest.mark.parametrize(

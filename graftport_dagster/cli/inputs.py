@@ -122,7 +122,10 @@ def examples(*lines: str) -> str:
 
 
 def must_be_enabled(migration: Migration, resource_types: Sequence[ResourceType]) -> None:
-    """Raises ConfigurationError for a resource type that the migration does not move."""
+    """Raises ConfigurationError for a resource type that the migration does not move, or nobody can load."""
+    # On demand: asking costs half a second of imports, and most commands name no type.
+    from graftport_dagster.loaders.registry import must_be_loadable
+
     enabled = migration.resource_types
     for resource_type in resource_types:
         if enabled and resource_type not in enabled:
@@ -130,6 +133,7 @@ def must_be_enabled(migration: Migration, resource_types: Sequence[ResourceType]
                 f"The migration {migration.slug} does not move {resource_type}.", code="NOT_ENABLED",
                 hint=f"Its file enables: {', '.join(enabled)}.",
             )  # fmt: skip
+        must_be_loadable(resource_type)
 
 
 def asking() -> str:

@@ -28,6 +28,8 @@ from graftport_dagster.shopify.client import Shop
 from graftport_dagster.store.record_store import Intent, Lease, LoadInput, Settlement
 
 _PUBLISH_BATCH = 50
+# A line of progress at most this often: a line in Dagster's log costs milliseconds.
+_TELL_SECONDS = 5.0
 # Calls handed to the threads at once, per thread.
 _AHEAD = 3
 LEASE_SECONDS = 60.0
@@ -51,7 +53,7 @@ class Tally:
 class Loading:
     """One load of one resource type into one store; use once."""
 
-    def __init__(self, loader: Loader, context: LoadContext, shop: Shop, lease: Lease) -> None:
+    def __init__(self, loader: Loader, context: LoadContext, shop: Shop, lease: Lease, *, expected: int = 0) -> None:
         self._loader = loader
         self._context = context
         self._lease = lease
@@ -62,7 +64,8 @@ class Loading:
         self._threads = Threads(self._concurrency)
         self._to_publish: list[tuple[Plan, Outcome]] = []
         self._alike = (ErrorClass.UNEXPECTED, 0)
-        self._renewed_at = time.monotonic()
+        self._renewed_at = self._told_at = time.monotonic()
+        self._expected = expected
         self.tally = Tally()
 
     def run(self) -> Tally:
@@ -80,6 +83,7 @@ class Loading:
                 # Also after a stop was asked for: what has landed is finished in a call or two.
                 self._publish(at_least=1)
                 self._drain(down_to=0)
+            self._tell()
         finally:
             self._threads.close()
         return self.tally
@@ -97,7 +101,6 @@ class Loading:
                 break
             self._send(chunk)
             self._drain(down_to=self._concurrency)
-        self._context.progress(f"{self._loader.resource_type}: {self.tally.seen} settled, {self.tally.calls} calls")
 
     def _send(self, chunk: Sequence[Plan]) -> None:
         to_send = [plan for plan in chunk if not plan.is_set]
@@ -129,6 +132,14 @@ class Loading:
                     settlements.extend(self._published(answer))
             self._settle(settlements)
             self._publish(at_least=_PUBLISH_BATCH)
+            if time.monotonic() - self._told_at > _TELL_SECONDS:
+                self._tell()
+
+    def _tell(self) -> None:
+        of_all = f" of {self._expected}" if self._expected else ""
+        calls = f"{self.tally.calls} calls, {self.tally.cost:,.0f} points"
+        self._context.progress(f"{self._loader.resource_type}: {self.tally.seen}{of_all} records settled, {calls}")
+        self._told_at = time.monotonic()
 
     def _renew(self) -> None:
         if time.monotonic() - self._renewed_at > LEASE_SECONDS / 3:

@@ -19,6 +19,11 @@ def loadable() -> tuple[ResourceType, ...]:
     return tuple(resource_type for resource_type in ResourceType if resource_type in _LOADERS)
 
 
+def must_be_loadable(resource_type: ResourceType) -> None:
+    """Raises ConfigurationError for a type that cannot be loaded."""
+    loader_for(resource_type)
+
+
 def loader_for(resource_type: ResourceType) -> Loader:
     """The loader of a type. Raises ConfigurationError for a type that has none."""
     if resource_type not in _LOADERS:

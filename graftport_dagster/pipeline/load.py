@@ -42,6 +42,7 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
     loader = loader_for(resource_type)
     shop = work.shop()
     facts = preflight.ask(shop)
+    work.store.runs.enter(work.run.run_id, facts.gid)
     is_rehearsal = work.run.options.dry_run
     _confirm(work, facts)
     if not is_rehearsal:
@@ -71,7 +72,7 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         _brake(work, scope)
         lease = acquire(work, facts.gid, resource_type)
         try:
-            tally = Loading(loader, context, shop, lease).run()
+            tally = Loading(loader, context, shop, lease, expected=to_do).run()
         finally:
             work.store.loads.release(lease)
         done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})

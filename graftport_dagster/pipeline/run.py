@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from graftport_dagster.errors import ConfigurationError, ConservationError, ErrorClass, GraftportError
 from graftport_dagster.loaders.groups import field_groups
-from graftport_dagster.loaders.registry import loadable
+from graftport_dagster.loaders.registry import loadable, must_be_loadable
 from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline.extract import extract
 from graftport_dagster.pipeline.load import acquire, load
@@ -24,6 +24,7 @@ from graftport_dagster.records import (
     EXTRACT_COUNTS,
     LOAD_COUNTS,
     TRANSFORM_COUNTS,
+    ErrorGroup,
     Phase,
     ResourceType,
     Result,
@@ -36,7 +37,10 @@ from graftport_dagster.records import (
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore
 
-__all__ = ["finish_run", "has_row_errors", "loadable", "open_work", "released_types", "run_phase", "skip_item"]
+__all__ = [
+    "finish_run", "has_row_errors", "loadable", "must_be_loadable", "open_work", "released_types", "run_phase",
+    "skip_item",
+]  # fmt: skip
 
 _NAMES: Mapping[Phase, Sequence[str]] = {
     Phase.EXTRACT: EXTRACT_COUNTS,
@@ -203,15 +207,21 @@ def _described(work: Work, item: RunItem) -> RunItem:
     runs, run_id = work.store.runs, item.run_id
     groups = runs.error_groups(run_id, item.resource_type, item.phase)
     reasons = runs.skip_reasons(run_id, item.resource_type, item.phase)
-    first = f"{groups[0].sample_ids[0]}: {groups[0].message}" if groups and groups[0].sample_ids else ""
+    first = _first(groups[0]) if groups else ""
     return replace(
         item,
         error_groups=groups,
         warnings=runs.warnings(run_id, item.resource_type, item.phase),
         skip_reasons=reasons,
-        first_error=first or (groups[0].message if groups else ""),
+        first_error=first,
         first_skip_reason=next(iter(reasons), ""),
     )
+
+
+def _first(group: ErrorGroup) -> str:
+    """The oldest of a group, with the id where the message does not begin with it."""
+    source_id = group.sample_ids[0] if group.sample_ids else ""
+    return group.message if group.message.startswith(source_id) else f"{source_id}: {group.message}"
 
 
 def _result(phase: Phase, counts: Mapping[str, int], did: _Did) -> Result:

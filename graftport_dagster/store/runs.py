@@ -48,6 +48,11 @@ class Runs:
                 known = _one(connection, run.run_id)
         return known or run
 
+    def enter(self, run_id: str, store_gid: str) -> None:
+        """Notes the Shopify store that the run works with."""
+        with self._database.write() as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(store_gid=store_gid))
+
     def find(self, run_id: str) -> Run | None:
         """By full id or unique prefix of ≥ 6. Raises ConfigurationError naming the runs where several begin so."""
         with self._database.read() as connection:

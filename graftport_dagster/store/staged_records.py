@@ -98,6 +98,16 @@ class StagedRecords:
             by_reason = {row[0]: row[1] for row in connection.execute(reasons)} if unchanged_excluded else {}
         return TransformScope(in_scope, unchanged, unchanged_excluded, by_reason)
 
+    def states(self, dataset: Dataset, resource_type: ResourceType) -> dict[str, int]:
+        """How many records are `staged`, `excluded` and `errored` now."""
+        query = (
+            select(_staged.state, func.count())
+            .where(rows_of(staged_records, dataset, resource_type))
+            .group_by(_staged.state)
+        )
+        with self._database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def to_transform(
         self, source: Dataset, staged: Dataset, resource_type: ResourceType, version: MappingVersion,
         settings_hash: str, selection: Selection, *, batch: int = 200,

@@ -153,13 +153,12 @@ def _bound_names(tree: Symbol) -> frozenset[str]:
     return frozenset(names)
 
 
-def place(text: str, position: int, token: str = "") -> tuple[int, int] | None:
-    """Line and column, both from 1, of the token that ends at the position; None where it is unknown."""
+def place(text: str, position: int, word: str = "") -> tuple[int, int] | None:
+    """Line and column, both from 1, where the token that ends at the position begins; None where it is unknown."""
     if position < 0:
         return None
-    position = min(position, len(text))
-    start = next(
-        (position - len(word) for word in (f"${token}", token) if word and text[:position].endswith(word)), position
-    )
-    before = text[: max(0, start if token else start - 1)]
+    before = text[: min(position, len(text))]
+    # The position of a call is that of its bracket.
+    written = (form for form in (f"${word}(", f"{word}(", f"${word}", word) if word and before.endswith(form))
+    before = before[: max(0, len(before) - len(next(written, "x")))]
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

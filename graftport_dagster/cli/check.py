@@ -14,13 +14,13 @@ from rich.text import Text
 
 from graftport_dagster.cli.answers import ExitStatus, answer, json_option
 from graftport_dagster.cli.inputs import asking, examples, migration_argument
-from graftport_dagster.cli.layout import listing
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.loaders import preflight
 from graftport_dagster.mappings.registry import current
 from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline import connect, loadable
 from graftport_dagster.records import CheckResult, JsonObject, ResourceType
+from graftport_dagster.reports.terminal import listing
 from graftport_dagster.reports.wording import presentable
 from graftport_dagster.sources.opening import open_source
 from graftport_dagster.store.place import open_store, state_folder

@@ -21,9 +21,9 @@ from graftport_dagster.cli.inputs import (
     reason_option,
     resource_type_argument,
 )  # fmt: skip
-from graftport_dagster.cli.layout import listing, section
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.reports.terminal import listing, section
 from graftport_dagster.reports.wording import moment
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import MappingVersion, Pin

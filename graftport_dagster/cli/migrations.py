@@ -14,9 +14,9 @@ from rich.text import Text
 
 from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import asking, examples, migration_argument, reason_option
-from graftport_dagster.cli.layout import listing
 from graftport_dagster.migration import Migration, load_migrations, migrations_folder
 from graftport_dagster.records import JsonObject
+from graftport_dagster.reports.terminal import listing
 from graftport_dagster.store.place import open_store
 
 _FREE_BYTES = 1 << 30

@@ -8,6 +8,8 @@ import io
 import re
 from typing import TextIO
 
+from graftport_dagster.reports.terminal import REPORT_FOLLOWS
+
 _LINE = re.compile(r"[\d-]{10} [\d:]{8}(?: [+-]\d{4})? - dagster - (?P<level>[A-Z]+) - (?P<rest>.*)", re.DOTALL)
 # job - run id - [process id -] [step -] message, or an event's name in capitals before the message
 _REST = re.compile(r"\S+ - [0-9a-f-]{36} - (?:\d+ - )?(?:[\w.\[\]-]+ - )?(?P<message>.*)", re.DOTALL)
@@ -59,7 +61,7 @@ class Progress(io.StringIO):
         if self._is_open:
             self._waiting = message
         # The last step logs the whole report, which is printed better at the end.
-        elif level == "INFO" and not _EVENT.match(message) and not message.startswith("**"):
+        elif level == "INFO" and not _EVENT.match(message) and not message.startswith(REPORT_FOLLOWS):
             self._show(message)
 
     def _follow(self, text: str) -> None:

@@ -13,10 +13,10 @@ from rich.text import Text
 from graftport_dagster import reports
 from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import Word, examples, migration_argument, resource_type_argument
-from graftport_dagster.cli.layout import error_group, section
 from graftport_dagster.cli.story import story
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, Phase, ResourceType
+from graftport_dagster.reports.terminal import error_group, section
 from graftport_dagster.reports.wording import moment, number
 from graftport_dagster.store.place import open_store
 

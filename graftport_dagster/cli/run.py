@@ -22,12 +22,12 @@ from graftport_dagster.cli.inputs import (
     resource_types_option,
     unknown,
 )
-from graftport_dagster.cli.layout import terminal
 from graftport_dagster.cli.progress import Progress
 from graftport_dagster.errors import BrokenPromiseError, ConfigurationError
 from graftport_dagster.loaders.groups import field_groups
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import Phase, ResourceType, RunOptions
+from graftport_dagster.reports.terminal import terminal
 from graftport_dagster.store.place import open_store, state_folder
 
 

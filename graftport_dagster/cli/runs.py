@@ -14,10 +14,10 @@ from rich.text import Text
 from graftport_dagster import reports
 from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import MigrationName, Moment, examples, migration_argument, unknown
-from graftport_dagster.cli.layout import listing, result_text, terminal
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration, load_migrations
 from graftport_dagster.records import JsonObject, Phase, Result, Run, RunItem
+from graftport_dagster.reports.terminal import listing, result_text, terminal
 from graftport_dagster.reports.wording import duration, moment, number, presentable
 from graftport_dagster.store.place import open_store, state_folder
 from graftport_dagster.store.record_store import RecordStore

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from graftport_dagster.cli.layout import listing, section
 from graftport_dagster.records import JsonObject
+from graftport_dagster.reports.terminal import listing, section
 from graftport_dagster.reports.wording import moment, printable, words
 
 _OUTCOMES = {"errored": "red", "unknown": "yellow", "held": "yellow", "skipped": "dim", "excluded": "dim"}

@@ -24,7 +24,8 @@ from graftport_dagster.defs.telling import Metadata, result_tags
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.pipeline import finish_run, open_store, open_work, released_types, run_phase, state_folder
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
-from graftport_dagster.reports import markdown
+from graftport_dagster.reports import markdown, terminal
+from graftport_dagster.reports.terminal import REPORT_FOLLOWS
 from graftport_dagster.store.record_store import RecordStore
 
 _BEGUN = "begun"
@@ -119,9 +120,11 @@ class _Whole:
                 if Phase.LOAD in asked.phases and not self.dry_run:
                     self._load_released(context, store, asked)
                 run = finish_run(store, context.run.run_id)
-                text = markdown(store, run.run_id, reports_folder=state_folder() / "reports")
+                reports_folder = state_folder() / "reports"
+                text = markdown(store, run.run_id, reports_folder=reports_folder)
+                told = terminal.text(store, run.run_id, reports_folder=reports_folder)
                 open_now = open_records(self.layout, store)
-            context.log.info(text)
+            context.log.info(f"{REPORT_FOLLOWS}\n\n{told}\n")
             context.instance.add_run_tags(run.run_id, result_tags(run))
             metadata: Metadata = {"result": str(run.result), "report": dg.MetadataValue.md(text)}
             if not self.dry_run:

@@ -2,8 +2,8 @@
 
 `report` is the one object that scripts read; `markdown` and `html` tell the same to people.
 Everything shown passes through `wording.presentable`, so that no mail address, telephone number
-or control character of a shop's data leaves the record store by this way. The terminal's form
-is in `cli/`; what is counted, and how a run's result follows from it, is in `records.py`.
+or control character of a shop's data leaves the record store by this way. Single tables for a terminal
+are put together in `cli/`; what is counted, and how a run's result follows from it, is in `records.py`.
 """
 
 from graftport_dagster.reports.account import report

@@ -5,14 +5,17 @@ that rich prints. Text goes in as `Text`, never as markup, because it comes from
 and HTML are in `reports/`.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from graftport_dagster.records import JsonObject
+from graftport_dagster.reports.account import report as account
 from graftport_dagster.reports.reconciliation import RECONCILED
 from graftport_dagster.reports.wording import (
     count_parts,
@@ -28,6 +31,10 @@ from graftport_dagster.reports.wording import (
     troubled,
     words,
 )  # fmt: skip
+from graftport_dagster.store.record_store import RecordStore
+
+REPORT_FOLLOWS = "The run's report:"
+"""How a log says that the next lines are a report."""
 
 _RESULTS = {
     "succeeded": ("✓", "green"),
@@ -42,6 +49,14 @@ _STYLES = {
     "errored": "red", "refused_before": "red", "unknown": "yellow", "held": "yellow", "not_reached": "yellow",
     "unchanged": "dim", "skipped": "dim", "excluded": "dim", "invalid": "red", "skip": "dim",
 }  # fmt: skip
+
+
+def text(store: RecordStore, run_id: str, *, width: int = 100, reports_folder: Path | None = None) -> str:
+    """The report as plain text of that many columns, for a log. Raises ConfigurationError for an unknown run."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(terminal(account(store, run_id, reports_folder=reports_folder)))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 def terminal(report: JsonObject) -> RenderableType:

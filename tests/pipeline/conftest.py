@@ -60,7 +60,7 @@ class Shop:
                         item = pipeline.run_phase(work, phase, resource_type)
                         items[f"{resource_type} {phase}"] = item
                 except GraftportError as error:
-                    raised[resource_type] = error
+                    raised[str(resource_type)] = error
         return Ran(pipeline.finish_run(self.store, run_id), items, raised)
 
     def objects(self, kind: str) -> list[JsonObject]:

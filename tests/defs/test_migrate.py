@@ -148,3 +148,24 @@ def test_a_run_says_which_one_it_repeats(project: Any) -> None:
     done = project.run("migrate", resource_types=(REDIRECTS,), tags={"graftport/retry_of": "an-earlier-run"})
     with project.store() as store:
         assert store.runs.find(done.run_id).retry_of == "an-earlier-run"
+
+
+# One collection names its member itself, and so waits for a type that is loaded after its own.
+WITH_MEMBER = """{"input": {
+  "title": title, "handle": id,
+  "sources": id = "tents"
+    ? [{"source": {"title": "Chosen", "inclusion": {"selections": [{"productId": $ref("products", "A1")}]}}}]
+}}"""
+
+
+def test_records_that_waited_for_a_later_type_land_in_the_same_run(project: Any) -> None:
+    project.write("mappings/collections.jsonata", WITH_MEMBER)
+    project.write("products.csv", "sku,title,price,collection\nA1,Tarp,10.00,\n")
+    done = project.run("migrate")
+    assert done.success
+    assert project.result(done.run_id) == "succeeded"
+    counts = project.items(done.run_id)["collections load"].counts
+    assert (counts["in_scope"], counts["held"]) == (2, 0)
+    assert project.state("shopify_loads", "collections") == "MATERIALIZED"
+    assert len(project.objects("Collection")) == 2
+    assert len(children(project.instance, done.run_id)) == 3

@@ -95,7 +95,7 @@ def schedule(project: Any, *, going_on: str = "") -> Any:
         if going_on:
             instance.create_run_for_job(
                 project.definitions().resolve_job_def("shop_load"), run_id=going_on,
-                status=dg.DagsterRunStatus.STARTED,
+                status=dg.DagsterRunStatus.STARTED, tags={"graftport/migration": "shop"},
             )  # fmt: skip
         return found.evaluate_tick(context)
 

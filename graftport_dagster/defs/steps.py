@@ -49,9 +49,11 @@ def run_step(
     step = _Step(context, layout, phase, layout.resource_type(context), layout.phases(context))
     try:
         step.run(options)
+    except GraftportError as error:
+        step.end = failure(error)
+        step.end.__cause__ = error
     except Exception as error:  # noqa: BLE001 - raised below, when what is known of it has been told
-        step.end = failure(error) if isinstance(error, GraftportError) else error
-        step.end.__cause__ = error if step.end is not error else None
+        step.end = error
     # Yielded here, outside the signal handlers, because Dagster changes its own around each event; and not logged
     # by the context, which forgets what was logged before an exception.
     yield from step.events

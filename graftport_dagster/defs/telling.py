@@ -41,7 +41,7 @@ def item_metadata(item: RunItem, work: Work) -> Metadata:
         metadata["skip_reasons"] = dg.MetadataValue.json({presentable(k): n for k, n in item.skip_reasons.items()})
     if item.notes:
         metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {presentable(note)}" for note in item.notes))
-    metadata["report"] = dg.MetadataValue.path(str(work.report_folder))
+    metadata["report"] = f"graftport report {work.migration.slug} {item.run_id}"
     return metadata
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def test_exit_status_0_when_all_went_well_and_when_there_is_nothing_to_do(projec
     second = execute(project, "migrate")
     assert second.returncode == 0
     assert only_run(project).result == "unchanged"
-    assert "shop: unchanged" in second.stderr
+    assert re.search(r"shop  . unchanged", second.stderr)
     assert not list(project.folder.glob(".tmp_dagster_home_*"))
 
 

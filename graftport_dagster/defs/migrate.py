@@ -21,7 +21,7 @@ from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.steps import failure, open_records
 from graftport_dagster.defs.stopping import graceful, interrupt, is_stopping, was_interrupted
 from graftport_dagster.defs.telling import Metadata, result_tags
-from graftport_dagster.errors import GraftportError
+from graftport_dagster.errors import ErrorClass, GraftportError
 from graftport_dagster.pipeline import finish_run, open_store, open_work, released_types, run_phase, state_folder
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
 from graftport_dagster.reports import markdown, terminal
@@ -138,7 +138,8 @@ class _Whole:
     def _load_released(self, context: dg.OpExecutionContext, store: RecordStore, asked: RunOptions) -> None:
         for resource_type in released_types(store, self.layout.migration, context.run.run_id):
             context.log.info(f"{resource_type}: records that waited for others can land now")
-            self.each(context, resource_type, replace(asked, phases=(Phase.LOAD,)))
+            waiting = asked.error_group or str(ErrorClass.MISSING_REFERENCE)
+            self.each(context, resource_type, replace(asked, phases=(Phase.LOAD,), error_group=waiting))
 
 
 def _why_failed(run: Run) -> str:

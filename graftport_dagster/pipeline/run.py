@@ -139,19 +139,44 @@ def run_phase(work: Work, phase: Phase, resource_type: ResourceType) -> RunItem:
         run_id=work.run.run_id, resource_type=resource_type, phase=phase, child_run_id=work.child_run_id,
         started_at=datetime.now(UTC),
     )  # fmt: skip
+    earlier = _earlier(work, item)
     work.store.runs.start_item(item)
     try:
         did = _do(work, phase, resource_type)
     except BaseException as error:
         work.store.runs.finish_item(_failed(work, item, error))
         raise
-    item = _concluded(work, item, did)
+    item = _concluded(work, item, did if earlier is None else _together(earlier, did))
+    if earlier is not None:
+        item = replace(item, started_at=earlier.started_at)
     work.store.runs.finish_item(item)
     if did.fatal is not None:
         raise did.fatal
     if item.error_class is not None:
         raise ConservationError(item.first_error)
     return item
+
+
+def _earlier(work: Work, item: RunItem) -> RunItem | None:
+    """The same item of this run, where the pass for released records comes after the first one."""
+    for other in work.store.runs.items(item.run_id):
+        if (other.resource_type, other.phase) == (item.resource_type, item.phase) and other.result.is_final:
+            return other if item.phase is Phase.LOAD else None
+    return None
+
+
+def _together(earlier: RunItem, did: "_Did") -> "_Did":
+    """Both passes as one: the second was over records that the first had held, and says what became of them."""
+    counts = Counter(earlier.counts)
+    counts["held"] -= did.counts["in_scope"]
+    counts.update({name: number for name, number in did.counts.items() if name != "in_scope"})
+    return replace(
+        did,
+        counts=counts,
+        notes=tuple(dict.fromkeys([*earlier.notes, *did.notes])),
+        api_calls=earlier.api_calls + did.api_calls,
+        api_cost=earlier.api_cost + did.api_cost,
+    )
 
 
 def _do(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:

@@ -1,7 +1,8 @@
-"""Rows of one sheet of an Excel workbook (.xlsx), streamed through openpyxl.
+"""Rows of one sheet of a workbook: .xlsx streamed through openpyxl, .xls and .ods through pandas.
 
-Dates become ISO 8601 text, all else stays what Excel holds (text, numbers, true and false).
-openpyxl keeps the table of distinct texts of a workbook in memory; rows themselves stream.
+Dates become ISO 8601 text, all else stays what the workbook holds (text, numbers, true and false).
+openpyxl keeps the table of distinct texts of a workbook in memory; rows themselves stream. pandas
+holds the sheet, which is small: an .xls has 65,536 rows at most.
 """
 
 import math
@@ -18,6 +19,7 @@ from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.sources.file_bytes import refusal
 from graftport_dagster.sources.rows import BadRow, Row
 
+OTHER_WORKBOOKS = frozenset({".xls", ".ods"})
 _ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
 
 
@@ -27,6 +29,9 @@ def excel_rows(stream: IO[bytes], path: Path, sheet: str, limit: int) -> tuple[l
     Raises ConfigurationError for a file that is no workbook, an absent sheet, a header that cannot be used,
     and a sheet without rows (NO_ROWS).
     """
+    if path.suffix.lower() in OTHER_WORKBOOKS:
+        title, values = _through_pandas(stream, path, sheet)
+        return _table(title, values, path, limit)
     try:
         book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
     except Exception as error:  # openpyxl passes on whatever its XML and zip readers raise
@@ -38,14 +43,41 @@ def excel_rows(stream: IO[bytes], path: Path, sheet: str, limit: int) -> tuple[l
     if sheet and sheet not in book.sheetnames:
         raise refusal(path, f"There is no sheet {sheet}; there are {', '.join(book.sheetnames)}.", "SHEET")
     chosen = book[sheet] if sheet else book.worksheets[0]
-    cells = enumerate(_guarded(chosen.iter_rows(values_only=True), path), 1)
+    return _table(chosen.title, chosen.iter_rows(values_only=True), path, limit)
+
+
+def _through_pandas(stream: IO[bytes], path: Path, sheet: str) -> tuple[str, Iterator[tuple[Any, ...]]]:
+    # On demand: it costs half a second, and few sources hold such a file.
+    import pandas
+
+    try:
+        frames = pandas.read_excel(
+            stream, sheet_name=None, header=None, dtype=object, na_filter=False, engine="calamine"
+        )  # fmt: skip
+    except Exception as error:  # whatever the reader of that format raises
+        raise refusal(
+            path, f"Not readable as a workbook ({error}).", "FILE_NOT_ROWS", "Save it again as .xlsx, whole."
+        ) from error
+    if sheet and sheet not in frames:
+        raise refusal(path, f"There is no sheet {sheet}; there are {', '.join(map(str, frames))}.", "SHEET")
+    title = sheet or next(iter(frames), "")
+    if title not in frames:
+        raise refusal(path, "The workbook has no sheet of rows.", "NO_ROWS")
+    rows = frames[title].itertuples(index=False)
+    return title, (tuple(None if cell == "" else cell for cell in row) for row in rows)
+
+
+def _table(
+    title: str, values: Iterator[tuple[Any, ...]], path: Path, limit: int
+) -> tuple[list[str], Iterator[Row | BadRow]]:
+    cells = enumerate(_guarded(values, path), 1)
     columns: list[str] = []
-    for _, values in cells:
-        if any(value is not None for value in values):
-            columns = _columns(path, values)
+    for _, row in cells:
+        if any(value is not None for value in row):
+            columns = _columns(path, row)
             break
     if not columns:
-        raise refusal(path, f"The sheet {chosen.title} is empty.", "NO_ROWS", "Name the right one with `sheet`.")
+        raise refusal(path, f"The sheet {title} is empty.", "NO_ROWS", "Name the right one with `sheet`.")
     return columns, _rows(cells, columns, path, limit)
 
 

@@ -16,7 +16,7 @@ import orjson
 
 from graftport_dagster.migration import FileSpec
 from graftport_dagster.sources.csv_rows import CsvRows
-from graftport_dagster.sources.excel_rows import excel_rows
+from graftport_dagster.sources.excel_rows import OTHER_WORKBOOKS, excel_rows
 from graftport_dagster.sources.file_bytes import (
     UnixLineEnds,
     as_utf8,
@@ -36,7 +36,8 @@ ID_COLUMNS = (
 )  # fmt: skip
 _ENDINGS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".json": "json", ".xlsx": "excel", ".xlsm": "excel",
+    ".json": "json", ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel",
+    ".ods": "excel",
 }  # fmt: skip
 _SAMPLE_ROWS = 200
 
@@ -107,7 +108,7 @@ def _format_of(path: Path, spec: FileSpec, sample: bytes) -> str:
     by_name = _ENDINGS.get(unpacked_name(path).suffix.lower(), "")
     kind = by_name if spec.format == "auto" else spec.format
     if kind == "excel":
-        if not sample.startswith(b"PK\x03\x04"):
+        if path.suffix.lower() not in OTHER_WORKBOOKS and not sample.startswith(b"PK\x03\x04"):
             raise refusal(path, "This is not an Excel workbook (.xlsx).", "FILE_NOT_ROWS", "Save it again as .xlsx.")
         return kind
     refuse_foreign(path, sample)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
+import xlwt
 
 from graftport_dagster.errors import ConfigurationError, TransientError
 from graftport_dagster.migration import FileSpec, SourceSettings
@@ -23,11 +25,26 @@ def source_of(folder: Path, *specs: FileSpec, **settings: Any) -> FileSource:
     return FileSource(SourceSettings(files={CUSTOMERS: list(specs)}, **settings), folder)
 
 
+def write_xls(path: Path, table: pandas.DataFrame) -> None:
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Customers")
+    for column, name in enumerate(table.columns):
+        sheet.write(0, column, name)
+        for row, value in enumerate(table[name], 1):
+            sheet.write(row, column, value)
+    book.save(str(path))
+
+
 def zipped(name: str, content: bytes) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(name, content)
     return packed.getvalue()
+
+
+def _named(value: object) -> str | None:
+    """Contents make poor names, and packed ones differ with the time of day."""
+    return None if isinstance(value, str) and len(value) < 30 else "content"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +71,7 @@ def zipped(name: str, content: bytes) -> bytes:
         ("t.csv.zip", zipped("inner.csv", "email,name\na@b.example,Zoë\n".encode())),
         ("t.jsonl.gz", gzip.compress('{"email": "a@b.example", "name": "Zoë"}\n'.encode())),
     ],
+    ids=_named,
 )
 def test_format_separator_encoding_and_id_are_found_out(read_file: Read, name: str, content: bytes | str) -> None:
     records, invalid = read_file(name, content)
@@ -130,6 +148,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 200
         ("t.csv", b'email,a,b,c,d,e\nA,1,2,3,4,5\nB,"1', "FILE_TRUNCATED"),
         ("t.csv", b"email,email\nA,B\n", "HEADER"),
     ],
+    ids=_named,
 )
 def test_a_file_that_cannot_be_read_is_refused_with_its_name_and_a_code(
     read_file: Read, name: str, content: bytes, code: str
@@ -206,6 +225,28 @@ def test_a_damaged_row_makes_deletions_inconclusive(tmp_path: Path) -> None:
     path.write_text("email,name\na@b.example,x,y\nb@b.example,x\n")
     list(source.read(CUSTOMERS, None))
     assert not source.conclusive(CUSTOMERS)
+
+
+@pytest.mark.parametrize("name", ["t.xls", "t.ods"])
+def test_workbooks_of_other_programs_are_read_like_excels(tmp_path: Path, name: str) -> None:
+    table = pandas.DataFrame([["a@b.example", 7, "Zoë"], ["c@d.example", 8, None]], columns=["email", "points", "name"])
+    if name.endswith(".xls"):
+        write_xls(tmp_path / name, table)
+    else:
+        table.to_excel(tmp_path / name, index=False, engine="odf")  # type: ignore[arg-type]
+    source = FileSource(SourceSettings(files={CUSTOMERS: FileSpec(path=name)}), tmp_path)
+    records = list(source.read(CUSTOMERS, None))
+    assert [record.source_id for record in records] == ["a@b.example", "c@d.example"]
+    assert isinstance(records[0], SourceRecord)
+    assert records[0].payload == {"email": "a@b.example", "points": 7, "name": "Zoë"}
+
+
+@pytest.mark.parametrize("name", ["t.xls", "t.ods"])
+def test_something_else_named_as_a_workbook_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"email,name\na@b.example,Zoe\n")
+    source = FileSource(SourceSettings(files={CUSTOMERS: FileSpec(path=name)}), tmp_path)
+    with pytest.raises(ConfigurationError, match="workbook"):
+        list(source.read(CUSTOMERS, None))
 
 
 def test_check_says_of_every_file_whether_it_can_be_read(tmp_path: Path) -> None:

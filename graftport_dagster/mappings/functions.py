@@ -208,7 +208,11 @@ def truncate(context: Context, text: Any, length: Any) -> str | None:
     """At most so many characters; a cut is a warning."""
     if text is None:
         return None
-    whole, limit = str(text), int(length)
+    if type(length) is not int or length < 1:
+        raise TransformError(
+            "$truncate needs a length in characters.", code="T0410", hint="Such as $truncate(name, 255)."
+        )
+    whole, limit = str(text), length
     if len(whole) <= limit:
         return whole
     context.warn("TRUNCATED", f"Cut to {limit} characters.")
@@ -231,11 +235,11 @@ def media_url(context: Context, path: Any) -> str | None:
 
 def setting(context: Context, name: Any, default: Any = None) -> Any:
     """One of the migration's settings, dots leading inwards; the default where it is absent."""
-    value: Any = context.settings
-    if str(name) in context.settings:
-        return context.settings[str(name)]
-    for key in str(name).split("."):
-        value = value.get(key) if isinstance(value, dict) else None
+    value: Any = context.settings.get(str(name))
+    if value is None:
+        value = context.settings
+        for key in str(name).split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
     return default if value is None else value
 
 

@@ -14,11 +14,11 @@ Warn = Callable[[str, str], None]
 
 _SUSPICIOUS = re.compile(
     r"<\s*/?\s*(script|style|object|embed|applet|form|input|button|textarea|select|link|meta|base|html|head|body)\b"
-    r"|\son[a-z]+\s*=|/on[a-z]+\s*=|javascript:|vbscript:|data:text|&#|<!|<\?",
+    r"|[\s/\"']on[a-z]+\s*=|s\s*c\s*r\s*i\s*p\s*t\s*:|data\s*:\s*text|&#|&(colon|tab|newline);|<!|<\?",
     re.IGNORECASE,
 )
 _DIRECTIVE = re.compile(r"\{\{\s*(\w+)(.*?)\}\}", re.DOTALL)
-_ARGUMENT = re.compile(r"(?:direct_)?url\s*=\s*(?:\"|'|&quot;)?([^\"'&\s]*)")
+_ARGUMENT = re.compile(r"url\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|&quot;(.*?)&quot;|(\S+))")
 _WITH_CONTENT = frozenset({"script", "style", "object", "embed", "applet", "select", "textarea", "head"})
 _VOID = frozenset(
     {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "base", "source", "track", "wbr"}
@@ -78,7 +78,7 @@ def plain_text(html: str) -> str:
 
 def _directive(found: re.Match[str], media_base: str | None, warn: Warn) -> str:
     kind, argument = found.group(1), _ARGUMENT.search(found.group(2))
-    path = argument.group(1).lstrip("/") if argument else ""
+    path = next((part for part in argument.groups() if part), "").lstrip("/") if argument else ""
     if kind == "media" and media_base and path:
         # The setting names the folder of product images; {{media}} starts two folders above it.
         return f"{media_base.rstrip('/').removesuffix('/catalog/product')}/{quote(path)}"

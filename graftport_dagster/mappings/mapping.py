@@ -8,7 +8,8 @@ record and what is only remarked on. The language itself is in `language/`, our 
 
 import difflib
 import functools
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Iterator
 from collections.abc import Mapping as Names
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -72,7 +73,7 @@ class Mapping:
         context = Context(settings=bindings.get("settings") or {})
         names = {"settings": {}, "publications": [], "platform": "", **bindings}
         now = names.pop("now", None)
-        names |= {function.name: _callable(function, context) for function in FUNCTIONS}
+        names |= _ours(context)
         try:
             value = self._expression.evaluate(payload, names, millis=None if now is None else _millis(str(now)))
         except Failure as failure:
@@ -81,39 +82,49 @@ class Mapping:
 
     def _error(self, failure: Failure, record_id: str) -> TransformError:
         found = place(self.text, failure.position, failure.word)
-        token = f" at {failure.word}" if failure.word else ""
+        word = f" at {failure.word}" if failure.word else ""
+        end = "" if failure.message.endswith((".", "!", "?")) else "."
         return TransformError(
-            f"{failure.message} Record {record_id}{token} in {self.name}.",
+            f"{failure.message}{end} Record {record_id}{word} in {self.name}.",
             code=failure.code, hint=failure.hint, path=f"line {found[0]}, column {found[1]}" if found else "",
         )  # fmt: skip
 
 
 class _Ours(Function):
-    """One of our functions as the language calls it: null is undefined, missing arguments are left out."""
+    """One of our functions as the language calls it: null is undefined, an argument not given too."""
 
-    __slots__ = ("arity", "call", "context")
+    __slots__ = ("arity", "context", "function", "most", "required")
 
-    def __init__(self, call: Callable[..., Any], context: Context | None) -> None:
-        self.call = call
+    def __init__(self, function: MappingFunction, context: Context | None) -> None:
+        self.function = function
         self.context = context
         self.arity = 1
+        self.required, self.most = _PARAMETERS[function.name]
 
     def apply(self, args: list[Any], context: Any) -> Any:  # noqa: ARG002 - the protocol's
-        given = [_plain(arg) for arg in args]
-        return self.call(*given) if self.context is None else self.call(self.context, *given)
+        """Calls it with as many arguments as it takes."""
+        if len(args) > self.most:
+            raise Failure("T0410", self.most + 1, self.function.name)
+        given = [_plain(arg) for arg in args] + [None] * (self.required - len(args))
+        return self.function.call(*given) if self.context is None else self.function.call(self.context, *given)
 
 
 def _plain(value: Any) -> Any:
     return value if value or isinstance(value, str | int | float | list | dict) else None
 
 
-def _callable(function: MappingFunction, context: Context) -> Function:
-    if function.in_context:
-        return _Ours(function.call, context)
-    return _SHARED[function.name]
+def _parameters(function: MappingFunction) -> tuple[int, int]:
+    """How many arguments a mapping must and may give."""
+    own = list(inspect.signature(function.call).parameters.values())[int(function.in_context) :]
+    return sum(parameter.default is parameter.empty for parameter in own), len(own)
 
 
-_SHARED = {function.name: _Ours(function.call, None) for function in FUNCTIONS if not function.in_context}
+_PARAMETERS = {function.name: _parameters(function) for function in FUNCTIONS}
+_WITHOUT_CONTEXT = {function.name: _Ours(function, None) for function in FUNCTIONS if not function.in_context}
+
+
+def _ours(context: Context) -> dict[str, Function]:
+    return {**_WITHOUT_CONTEXT, **{one.name: _Ours(one, context) for one in FUNCTIONS if one.in_context}}
 
 
 def _millis(now: str) -> int:

@@ -159,6 +159,7 @@ def place(text: str, position: int, word: str = "") -> tuple[int, int] | None:
         return None
     before = text[: min(position, len(text))]
     # The position of a call is that of its bracket.
-    written = (form for form in (f"${word}(", f"{word}(", f"${word}", word) if word and before.endswith(form))
+    forms = (f"${word}(", f"{word}(", f"${word}", f'"{word}"', f"'{word}'", word)
+    written = (form for form in forms if word and before.endswith(form))
     before = before[: max(0, len(before) - len(next(written, "x")))]
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

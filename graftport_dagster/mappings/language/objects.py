@@ -79,16 +79,14 @@ def _reduced(data: Any, frame: Frame) -> tuple[Any, Frame]:
 
 
 def joined(left: Any, right: Any) -> Any:
-    """`$append`: both as one array; undefined adds nothing."""
+    """`$append`: both as one plain array, which does not collapse; undefined adds nothing."""
     if left is None:
         return right
     if right is None:
         return left
-    first = left if isinstance(left, list) else Sequence((left,))
+    first = left if isinstance(left, list) else (left,)
     second = right if isinstance(right, list) else (right,)
-    result = Sequence(first) if type(first) is Sequence else list(first)
-    result.extend(second)
-    return result
+    return [*first, *second]
 
 
 def transformer(compiler: "Compiler", expr: Any) -> "Node":

@@ -47,9 +47,11 @@ def wildcard(context: Any, _frame: Frame) -> Any:
     """`*`: every value of an object."""
     if type(context) is Sequence and context.outer_wrapper and context:
         context = context[0]
-    found = Sequence()
+    found: list[Any] = Sequence()
     for value in context.values() if isinstance(context, dict) else context if isinstance(context, list) else ():
         if isinstance(value, list):
+            # Joined with an array it is one, and collapses no more.
+            found = list(found)
             _flatten(value, found)
         else:
             found.append(value)

@@ -137,10 +137,9 @@ def _keys(value: Any) -> Sequence:
 
 def _spread(value: Any) -> Any:
     if isinstance(value, list):
-        found = Sequence()
+        found: Any = Sequence()
         for item in value:
-            inner = _spread(item)
-            found.extend(inner if isinstance(inner, list) else [inner])
+            found = joined(found, _spread(item))
         return found
     return Sequence({key: item} for key, item in value.items()) if isinstance(value, dict) else value
 

@@ -1,0 +1,83 @@
+"""HTML of product texts: what goes, what stays byte for byte, what becomes text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graftport_dagster.mappings.html import clean_html, plain_text
+
+
+def cleaned(html: str, base: str | None = None) -> tuple[str, list[str]]:
+    warnings: list[tuple[str, str]] = []
+    result = clean_html(html, base, lambda code, message: warnings.append((code, message)))
+    return result, [code for code, _ in warnings]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>Soft &amp; warm.<br />&bull; Machine wash</p>",
+        '<ul class="x"><li>A</li></ul><img src="https://a.example/b.jpg" alt="">',
+        "no tags, 3 < 4",
+        '<iframe src="https://video.example/1"></iframe>',
+        "",
+    ],
+)
+def test_harmless_html_stays_as_it_is(html: str) -> None:
+    assert cleaned(html) == (html, [])
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>a</p><script>alert('x < y')</script><p>b</p>", "<p>a</p><p>b</p>"),
+        ("<SCRIPT src=x></SCRIPT >c", "c"),
+        ('<a href="java\tscript:x()">d</a>', "<a>d</a>"),
+        ('<img src=x onerror="alert(1)">', '<img src="x">'),
+        ('<img/onerror=alert(1) src="x">', '<img src="x">'),
+        ("<style>p{}</style><p>e</p>", "<p>e</p>"),
+        ('<form action="/x">f<input name="y"></form>', "f"),
+        ("<!-- pagebuilder --><p>g</p>", "<p>g</p>"),
+        ("<object><object></object><p>h</p></object>i", "i"),
+        ('<a href="&#106;avascript:x()">j</a>', "<a>j</a>"),
+        ("<p>&#39;k&nbsp;</p><script></script>", "<p>&#39;k&nbsp;</p>"),
+    ],
+)
+def test_what_could_run_is_removed(html: str, expected: str) -> None:
+    assert cleaned(html)[0] == expected
+
+
+def test_media_directives_become_addresses() -> None:
+    html = '<img src="{{media url="wysiwyg/a b.jpg"}}"> {{media url=&quot;c.jpg&quot;}}'
+    assert cleaned(html, "https://shop.example/media/catalog/product") == (
+        '<img src="https://shop.example/media/wysiwyg/a%20b.jpg"> https://shop.example/media/c.jpg', [],
+    )  # fmt: skip
+
+
+def test_other_directives_go_with_a_warning() -> None:
+    assert cleaned("a{{store direct_url='men.html'}}b") == ("a/men.htmlb", ["STORE_LINK"])
+    assert cleaned('a{{widget type="x"}}b') == ("ab", ["DIRECTIVE_REMOVED"])
+    assert cleaned('a{{media url="x.jpg"}}b') == ("ab", ["DIRECTIVE_REMOVED"])
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>Warm &amp; soft</p><p>Wash cold</p>", "Warm & soft\nWash cold"),
+        ("a<br>b<br/>c", "a\nb\nc"),
+        ("<ul><li>x</li> <li>y</li></ul>", "x\ny"),
+        ("<style>p{}</style><script>1</script>z", "z"),
+        ("  plain   text ", "plain text"),
+        ("1 &lt; 2", "1 < 2"),
+        ("a\nb", "a b"),
+    ],
+)
+def test_text_is_what_a_reader_sees(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@given(st.text(alphabet="<>/=\"' abonclickjavascript:&#;!-{}\n\t", max_size=60))
+def test_cleaning_never_fails_and_leaves_no_script(html: str) -> None:
+    result, _ = cleaned(html)
+    assert "<script" not in result.lower()
+    plain_text(html)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from graftport_dagster.transform.pool import TransformPool
-    from graftport_dagster.transform.preview import preview
+    from graftport_dagster.transform.trial import preview
 
 __all__ = ["TransformPool", "preview"]
 
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
 
         return TransformPool
     if name == "preview":
-        from graftport_dagster.transform.preview import preview
+        from graftport_dagster.transform.trial import preview
 
         return preview
     raise AttributeError(name)

@@ -146,11 +146,12 @@ def main() -> None:
 
 
 def _read(requests: RawIOBase, chunks: "queue.SimpleQueue[list[tuple[str, bytes]]]") -> None:
-    # Keeps the pipe empty, so that the parent never waits for a busy worker.
+    # Keeps the pipe empty, so that the parent never waits for a busy worker. Without this thread the worker would
+    # wait for ever, so whatever ends it (the parent's end, a chunk beyond the memory) ends the process.
     try:
         while True:
             chunks.put(receive(requests))
-    except (EOFError, OSError):
+    finally:
         os._exit(0)
 
 

@@ -86,8 +86,8 @@ def open_work(
             run_id=run_id, migration=migration.slug, options=options, retry_of=retry_of,
             host=socket.gethostname(), pid=os.getpid(),
         )  # fmt: skip
-        # A lease is held by the process that works, which need not be the one that began the run.
-        run = replace(opened.runs.start(own), host=own.host, pid=own.pid)
+        # Who joins a run does so with options of its own, and holds leases as the process that works.
+        run = replace(opened.runs.start(own), options=options, host=own.host, pid=own.pid)
         work = Work(migration, opened, run, should_stop, progress, child_run_id)
         try:
             yield work

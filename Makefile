@@ -35,10 +35,10 @@ dev: $(INSTALLED) ## Dagster's UI, daemon and code server on this folder (port 3
 	@$(OWN) $$(env --default-signal true 2>/dev/null && echo env --default-signal=INT,TERM) $(BIN)/dagster dev
 
 test: $(INSTALLED) ## Run the whole test suite
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 test-fast: $(INSTALLED) ## Run the tests that take seconds
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n auto -m "not slow"
 
 lint: $(INSTALLED) ## Ruff, its format, and the import contracts
 	$(BIN)/ruff check .

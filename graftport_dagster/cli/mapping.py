@@ -120,7 +120,7 @@ def preview(
     Prints source and payload as they are, which may hold personal data.
     """
     # Not at the top: only this command evaluates mappings.
-    from graftport_dagster.transform.preview import preview as previewed
+    from graftport_dagster.transform import preview as previewed
 
     must_be_enabled(migration, [resource_type])
     with open_store() as store:

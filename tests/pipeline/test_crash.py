@@ -1,0 +1,263 @@
+"""Killed anywhere, or left without answers: the runs after it end with everything there, once.
+
+The seed of each point is its number; `pytest -s` prints what was met.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from graftport_dagster import pipeline
+from graftport_dagster.errors import GraftportError
+from graftport_dagster.migration import Destination, FileSpec, Migration, SourceSettings
+from graftport_dagster.records import Phase, ResourceType, RunItem, RunOptions, broken_equations
+from graftport_dagster.store.record_store import Dataset, RecordStore, Selection
+
+FOLDER = Path(__file__).parent
+DEMO = FOLDER.parents[1] / "data/demo/products.csv"
+KINDS = ("Product", "ProductVariant", "Collection", "UrlRedirect")
+VERIFY_AFTER_SECONDS = 0.5
+LATENCY_MS = 4
+MOST_RUNS = 8
+
+
+@dataclass
+class World:
+    """A simulated store with some latency and a slow search, a process that loads into it, and what a calm run made."""
+
+    url: str
+    loader: "subprocess.Popen[str]"
+    staged: Path
+    calm: dict[str, Any]
+    calm_requests: int
+
+    def told(self, path: str) -> Any:
+        return requests.get(f"{self.url}/_simulator/{path}", timeout=30).json()
+
+    def asked(self) -> int:
+        return int(self.told("")["requests"])
+
+    def fault(self, *rules: dict[str, Any], seed: int = 0) -> None:
+        body = {"faults": list(rules), "seed": seed, "replace": True}
+        requests.post(f"{self.url}/_simulator/faults", json=body, timeout=10).raise_for_status()
+
+    def reset(self) -> None:
+        requests.post(f"{self.url}/_simulator/reset", timeout=10).raise_for_status()
+
+    def shop(self) -> dict[str, Any]:
+        """Everything in the store by what names it, without Shopify's ids."""
+        found = {kind: self.told(f"objects?type={kind}") for kind in KINDS}
+        collections = {one["id"]: one["handle"] for one in found["Collection"]}
+        return {
+            "counts": {kind: len(items) for kind, items in found.items()},
+            "products": {one["handle"]: _product(one, collections) for one in found["Product"]},
+            "collections": {one["handle"]: (one["title"], len(one["publications"])) for one in found["Collection"]},
+            "redirects": {one["path"]: one["target"] for one in found["UrlRedirect"]},
+        }
+
+
+def _product(product: dict[str, Any], collections: dict[str, str]) -> Any:
+    variants = [(one["sku"], one["price"], sorted(one["levels"].values())) for one in product["variants"]]
+    files = [file["originalSource"] for file in product["files"]]
+    members = sorted(collections[gid] for gid in product["collections"])
+    return product["title"], product["status"], len(product["publications"]), variants, files, members
+
+
+def _migration(folder: Path, url: str) -> Migration:
+    """The demo's shop, for a store that decides soon."""
+    source = SourceSettings(platform="magento", magento_export=FileSpec(path="products.csv"))
+    destination = Destination(
+        shop=url, access_token="env:SIMULATOR_TOKEN", verify_after_seconds=VERIFY_AFTER_SECONDS, timeout_seconds=5
+    )
+    return Migration(slug="shop", folder=folder, source=source, settings={"weight_unit": "lb"}, destination=destination)
+
+
+def _run(folder: Path, url: str, run_id: str, phases: tuple[Phase, ...] = tuple(Phase)) -> list[RunItem]:
+    """All types in order, as the job does it."""
+    with RecordStore.open(f"sqlite:///{folder}/records.db") as store:
+        options = RunOptions(phases=phases)
+        with pipeline.open_work(_migration(folder, url), options, run_id=run_id, store=store) as work:
+            for resource_type in pipeline.loadable():
+                try:
+                    for phase in phases:
+                        pipeline.run_phase(work, phase, resource_type)
+                except GraftportError:
+                    continue
+        items = list(store.runs.items(run_id))
+        for item in items:
+            assert broken_equations(item.phase, item.counts) == [], item
+        pipeline.finish_run(store, run_id)
+    return items
+
+
+def serve_kills() -> None:
+    """Forks a loading process per line `folder url` of standard input: says its pid, then how it ended."""
+    for line in sys.stdin:
+        folder, url = line.split()
+        if (pid := os.fork()) == 0:
+            _run(Path(folder), url, "killed", (Phase.LOAD,))
+            os._exit(0)
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
+        _, status = os.waitpid(pid, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _settles(folder: Path, world: World) -> list[dict[str, int]]:
+    """Runs until one finds nothing to do; the outcomes of each load."""
+    told = []
+    for number in range(MOST_RUNS):
+        items = _run(folder, world.url, f"after-{number}")
+        counts: Counter[str] = Counter()
+        for item in items:
+            if item.phase == "load":
+                counts.update({name: count for name, count in item.counts.items() if count})
+        told.append(dict(counts))
+        if items and counts["unchanged"] == counts["in_scope"]:
+            return told
+        time.sleep(VERIFY_AFTER_SECONDS / 2)
+    pytest.fail(f"not settled after {MOST_RUNS} runs: {told}")
+
+
+def _check(folder: Path, world: World) -> None:
+    with RecordStore.open(f"sqlite:///{folder}/records.db") as store:
+        assert store.incomplete.open("shop") == []
+    assert world.shop() == world.calm
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("crash")
+    os.environ["SIMULATOR_TOKEN"] = "anything"
+    os.environ["GRAFTPORT_STATE"] = str(folder / "state")
+    simulator = subprocess.Popen(
+        [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(folder / "shop.db"),
+         "--plan", "unlimited", "--latency-ms", str(LATENCY_MS), "--search-lag-seconds", "0.3"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    loader = subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    assert simulator.stdout is not None
+    made = World(simulator.stdout.readline().strip(), loader, folder / "staged", {}, 0)
+    try:
+        _prepare(made)
+        yield made
+    finally:
+        for process in (loader, simulator):
+            process.kill()
+            process.communicate()
+
+
+def _prepare(world: World) -> None:
+    """What is read and mapped once for all points, and the shop that a calm run makes."""
+    world.staged.mkdir()
+    shutil.copyfile(DEMO, world.staged / "products.csv")
+    calm = world.staged.parent / "calm"
+    calm.mkdir()
+    shutil.copyfile(DEMO, calm / "products.csv")
+    before = world.asked()
+    _run(calm, world.url, "calm")
+    world.calm_requests = world.asked() - before
+    world.calm = world.shop()
+    assert all(world.calm["counts"].values())
+    _run(world.staged, world.url, "staged", (Phase.EXTRACT, Phase.TRANSFORM))
+
+
+def _killed(world: World, folder: Path, seed: int) -> str:
+    """A load that dies just after so many calls were answered, or a moment later; says what it left behind."""
+    chance = random.Random(seed)
+    world.reset()
+    shutil.copytree(world.staged, folder)
+    begun = world.asked()
+    calls = chance.randint(1, world.calm_requests - 1)
+    moment = chance.choice((0.0, 0.0, chance.uniform(0, 0.03)))
+    assert world.loader.stdin is not None
+    assert world.loader.stdout is not None
+    world.loader.stdin.write(f"{folder} {world.url}\n")
+    world.loader.stdin.flush()
+    pid = int(world.loader.stdout.readline())
+    deadline = time.monotonic() + 30
+    while world.asked() - begun < calls and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(moment)
+    os.kill(pid, signal.SIGKILL)
+    status = int(world.loader.stdout.readline())
+    return f"seed {seed}: killed after {calls} calls and {moment * 1000:.0f} ms, status {status}"
+
+
+def _left_open(world: World, folder: Path) -> tuple[int, int]:
+    """Steps without an outcome, and objects in the store that the record store does not know."""
+    with RecordStore.open(f"sqlite:///{folder}/records.db") as store:
+        open_steps = unknown = 0
+        for resource_type, kind in (
+            ("collections", "Collection"),
+            ("products", "Product"),
+            ("redirects", "UrlRedirect"),
+        ):
+            gid = world.told("")["shop"]
+            open_steps += len(store.loads.open_steps("shop", gid, ResourceType(resource_type)))
+            known = store.loads.scope(Dataset("shop"), gid, ResourceType(resource_type), Selection())["landed"]
+            unknown += max(0, len(world.told(f"objects?type={kind}")) - known)
+    return open_steps, unknown
+
+
+def _survives(world: World, folder: Path, seed: int) -> tuple[int, int]:
+    said = _killed(world, folder, seed)
+    left = _left_open(world, folder)
+    runs = _settles(folder, world)
+    sys.stdout.write(f"{said}; {left[0]} steps open, {left[1]} objects not settled; then {len(runs)} runs\n")
+    _check(folder, world)
+    return left
+
+
+def test_a_killed_load_is_finished_by_plain_runs_with_nothing_twice(world: World, tmp_path: Path) -> None:
+    left = [_survives(world, tmp_path / f"point-{seed}", seed) for seed in range(12)]
+    assert sum(open_steps for open_steps, _ in left) > 0, "no kill fell between an intent and its answer"
+
+
+@pytest.mark.slow
+def test_a_load_killed_at_two_hundred_points_is_finished_by_plain_runs(world: World, tmp_path: Path) -> None:
+    between = 0
+    for seed in range(1000, 1200):
+        open_steps, unknown = _survives(world, tmp_path / "point", seed)
+        between += bool(open_steps and unknown)
+        shutil.rmtree(tmp_path / "point")
+    assert between > 0, "no kill fell between Shopify's commit and ours"
+
+
+LOST = ("hangup_after_commit", "commit_after_hangup", "truncated_json", "http_502_after_commit", "reset_after_commit")
+
+
+@pytest.mark.parametrize("share", [pytest.param(0.05, marks=pytest.mark.slow), 0.2])
+@pytest.mark.parametrize("fault", LOST)
+def test_lost_answers_double_nothing(world: World, tmp_path: Path, fault: str, share: float) -> None:
+    folder = tmp_path / "shop"
+    shutil.copytree(world.staged, folder)
+    world.reset()
+    world.fault({"fault": fault, "probability": share, "seconds": 0.3, "only_writes": True}, seed=len(fault))
+    _run(folder, world.url, "faulty")
+    time.sleep(VERIFY_AFTER_SECONDS)
+    world.fault()
+    runs = _settles(folder, world)
+    sys.stdout.write(f"{fault} at {share:.0%}: {len(runs)} runs after it\n")
+    _check(folder, world)
+    assert len(runs) <= 3
+
+
+if __name__ == "__main__":
+    serve_kills()

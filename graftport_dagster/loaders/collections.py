@@ -6,7 +6,7 @@ create, and `collectionByIdentifier` finds by it at once; userErrors are plain (
 
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
 from graftport_dagster.loaders.products import custom_id, id_metafield
-from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.records import JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
@@ -56,6 +56,10 @@ class CollectionLoader:
         handle = plan.envelope["input"].get("handle")
         taken = "handle" in error.field or "taken" in error.message or "in use" in error.message
         return self._by({"handle": handle}, caller) if handle and taken else None
+
+    def gone_part(self, plan: Plan, error: UserError) -> RecordKey | None:  # noqa: ARG002 - the protocol's
+        """None: it has no parts."""
+        return None
 
     def is_gone(self, error: UserError) -> bool:
         """Shopify's words for an update of a collection that was deleted."""

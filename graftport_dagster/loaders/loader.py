@@ -17,6 +17,7 @@ from graftport_dagster.errors import (
     ConfigurationError,
     ErrorClass,
     GraftportError,
+    LoadRejectedError,
     TransientError,
     UnknownOutcomeError,
 )
@@ -31,7 +32,7 @@ _PUBLISH_BATCH = 50
 # A line of progress at most this often: a line in Dagster's log costs milliseconds.
 _TELL_SECONDS = 5.0
 # Calls handed to the threads at once, per thread.
-_AHEAD = 3
+_AHEAD = 4
 LEASE_SECONDS = 60.0
 
 
@@ -103,13 +104,20 @@ class Loading:
             self._drain(down_to=self._concurrency)
 
     def _send(self, chunk: Sequence[Plan]) -> None:
-        to_send = [plan for plan in chunk if not plan.is_set]
+        to_send = []
+        for plan in chunk:
+            if plan.is_set:
+                self._to_publish.append((plan, _outcome(plan)))
+            elif self._sender.must_verify(plan):
+                # Its intent stays as it is until it is known what became of the earlier call.
+                self._threads.submit(lambda plan=plan: self._sender.verify(plan))  # type: ignore[misc]
+            else:
+                to_send.append(plan)
         # An update cannot create a second object, so only creating calls need an intent.
         if intents := [self._intent(plan) for plan in to_send if not plan.gid]:
             self._loads.intend(self._lease, intents, self._context.run)
         for plan in to_send:
             self._threads.submit(lambda plan=plan: self._sender.send(plan))  # type: ignore[misc]
-        self._to_publish += [(plan, _outcome(plan)) for plan in chunk if plan.is_set]
         self._publish(at_least=_PUBLISH_BATCH)
 
     def _intent(self, plan: Plan) -> Intent:
@@ -123,14 +131,19 @@ class Loading:
             self._context.should_stop()
             self._renew()
             settlements: list[Settlement] = []
+            verified: list[Plan] = []
             for answer in answers:
                 self.tally.calls += answer.calls
                 self.tally.cost += answer.cost
-                if isinstance(answer, Sent):
-                    settlements.append(self._settlement(answer))
-                else:
+                if isinstance(answer, Published):
                     settlements.extend(self._published(answer))
+                elif answer.landed is None and answer.error is None:
+                    verified.append(answer.plan)
+                else:
+                    settlements.append(self._settlement(answer))
             self._settle(settlements)
+            if self._goes_on():
+                self._send(verified)
             self._publish(at_least=_PUBLISH_BATCH)
             if time.monotonic() - self._told_at > _TELL_SECONDS:
                 self._tell()
@@ -189,14 +202,26 @@ class Loading:
             return replace(settlement, outcome=outcome, removed_identities=(own, *plan.parts) if is_deleted else ())
         if sent.landed is not None:
             return self._landed(settlement, sent, own)
-        if isinstance(sent.error, ConfigurationError):
-            # A wrong token or version is no record's fault: the type stops, and no record is marked.
-            self.tally.fatal = self.tally.fatal or sent.error
-            return replace(settlement, outcome=None, error=None, steps_released=(MAIN_STEP,))
+        if not self._is_about(sent.error):
+            released = (MAIN_STEP,) if plan.open_step is None else ()
+            return replace(settlement, outcome=None, error=None, steps_released=released)
         if isinstance(sent.error, UnknownOutcomeError):
             return replace(settlement, outcome=Outcome.UNKNOWN, steps_unknown=(MAIN_STEP,))
+        if not isinstance(sent.error, LoadRejectedError) and (plan.open_step or not _is_foreseen(sent.error)):
+            # Not executed this time, or nobody knows: what an earlier call made may still be there.
+            return replace(settlement, steps_unknown=(MAIN_STEP,))
         removed = (own, *plan.parts) if isinstance(sent.error, GoneError) else ()
         return replace(settlement, steps_released=(MAIN_STEP,), removed_identities=removed)
+
+    def _is_about(self, error: Exception | None) -> bool:
+        """Whether it is the record's: not where a stop cut its tries short, nor where the type cannot go on.
+
+        A wrong token or version is no record's fault: the type stops, and no record is marked.
+        """
+        if isinstance(error, ConfigurationError):
+            self.tally.fatal = self.tally.fatal or error
+            return False
+        return not (isinstance(error, TransientError) and self._context.should_stop())
 
     def _landed(self, settlement: Settlement, sent: Sent, own: RecordKey) -> Settlement:
         plan, landed = sent.plan, sent.landed
@@ -207,11 +232,13 @@ class Loading:
             identities=(Identity(own, landed.gid, landed.handle), *landed.parts),
             removed_identities=landed.gone,
             snapshot=landed.snapshot,
-            steps_done={MAIN_STEP: landed.gid},
         )
         if plan.publications:
-            self._to_publish.append((replace(plan, gid=landed.gid), outcome))
-            return replace(settlement, outcome=None)
+            parts = {**plan.parts, **{part.key: part for part in landed.parts}}
+            self._to_publish.append((replace(plan, gid=landed.gid, parts=parts), outcome))
+            # A step done says that the whole payload is there; of a filtered update only some groups are.
+            done = {} if plan.groups is not None else {MAIN_STEP: landed.gid}
+            return replace(settlement, outcome=None, steps_done=done)
         return _finished(replace(settlement, outcome=outcome), plan)
 
     def _published(self, published: Published) -> Iterator[Settlement]:
@@ -224,11 +251,20 @@ class Loading:
             error: Exception | None = published.failure or published.refused.get(plan.gid)
             if error is None:
                 yield _finished(replace(settlement, steps_done={PUBLISH_STEP: plan.gid}), plan)
-            elif isinstance(error, ConfigurationError):
-                self.tally.fatal = self.tally.fatal or error
-            else:
+            elif isinstance(error, GoneError):
+                own = RecordKey(self._loader.resource_type, record.source_id)
+                yield replace(
+                    settlement, outcome=Outcome.ERRORED, error=error, steps_released=(MAIN_STEP,),
+                    removed_identities=(own, *plan.parts),
+                )  # fmt: skip
+            elif self._is_about(error):
                 is_lost = isinstance(error, UnknownOutcomeError)
                 yield replace(settlement, outcome=Outcome.UNKNOWN if is_lost else Outcome.ERRORED, error=error)
+
+
+def _is_foreseen(error: Exception | None) -> bool:
+    """Whether it is one of ours, which say what was executed; another may have been met after the call."""
+    return isinstance(error, GraftportError)
 
 
 def _outcome(plan: Plan) -> Outcome:

@@ -112,6 +112,9 @@ class Loader(Protocol):
     def occupant(self, plan: Plan, error: UserError, caller: Caller) -> Found | None:
         """The object at the natural key the record was refused for; None if that was not the reason."""
 
+    def gone_part(self, plan: Plan, error: UserError) -> RecordKey | None:
+        """The part whose object is not there any more, where an update was refused for that; else None."""
+
     def is_gone(self, error: UserError) -> bool:
         """Whether Shopify refused an update because the object is not there any more."""
 

@@ -7,7 +7,7 @@ load does.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from graftport_dagster.errors import MissingReferenceError, RecordError
+from graftport_dagster.errors import GraftportError, MissingReferenceError, RecordError
 from graftport_dagster.loaders.groups import select
 from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Loader, Plan
 from graftport_dagster.loaders.references import address, references, resolve
@@ -115,7 +115,9 @@ class Planner:
                 held = unsent(record, Outcome.HELD, reason="reference", error=self._waiting(missing))
                 return replace(held, waits_for=missing)
             return self._one(record, known)
-        except RecordError as error:
+        except Exception as error:
+            if isinstance(error, GraftportError) and not isinstance(error, RecordError):
+                raise
             return unsent(record, Outcome.ERRORED, error=error)
 
     def _withdrawn(self, record: LoadInput, known: "_Known") -> Plan | Settlement:

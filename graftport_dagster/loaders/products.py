@@ -10,12 +10,16 @@ from typing import Any
 
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
+from graftport_dagster.shopify.cost import MAX_COST, requested_cost
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
 ID_NAMESPACE = "graftport"
 ID_KEY = "source_id"
 _PAGE = 250
+# Shopify takes so many metafields in one call of `metafieldsSet`.
+_METAFIELDS = 25
+_CERTAINLY_CHEAP = 100
 _READABLE = ("title", "handle", "descriptionHtml", "vendor", "productType", "status", "tags", "seo")
 _READABLE_OF_A_VARIANT = ("sku", "barcode", "price", "compareAtPrice", "inventoryPolicy", "taxable")
 
@@ -44,21 +48,22 @@ class ProductLoader:
         if "variants" in payload:
             payload["variants"] = list(self._variants(plan, payload["variants"]))
         if "files" in payload:
-            payload["files"] = [self._file(plan, file) for file in payload["files"]]
+            payload["files"] = [self._file(plan, file) for file in _files(payload)]
         if not plan.gid or "metafields" in payload:
             payload["metafields"] = [*payload.get("metafields", ()), id_metafield(plan.identity)]
-        return Call(
-            document("product_set"),
-            {
-                "identifier": {"id": plan.gid} if plan.gid else custom_id(plan.identity),
-                "input": payload,
-                "variants": max(1, min(len(payload.get("variants", ())), _PAGE)),
-                "media": max(1, min(len(payload.get("files", ())), _PAGE)),
-            },
-        )
+        variables = {
+            "identifier": {"id": plan.gid} if plan.gid else custom_id(plan.identity),
+            "input": payload,
+            "variants": max(1, min(len(payload.get("variants", ())), _PAGE)),
+            "media": max(1, min(len(payload.get("files", ())), _PAGE)),
+        }
+        if _is_too_dear(variables):
+            payload["variants"] = [_without_id(variant) for variant in payload["variants"]]
+        return Call(document("product_set"), variables)
 
     def _variants(self, plan: Plan, variants: list[JsonObject]) -> Iterator[JsonObject]:
-        for part_id, variant in zip(variant_ids(plan.envelope), variants, strict=True):
+        # Named by the whole record: a filtered envelope need not have what names them.
+        for part_id, variant in zip(variant_ids(plan.record.payload), variants, strict=True):
             key = self._key(plan, "variant", part_id)
             known = plan.parts.get(key)
             sent = dict(variant)
@@ -68,8 +73,8 @@ class ProductLoader:
                     # After go-live the stock is Shopify's; it is sent again only when the source's changed.
                     sent.pop("inventoryQuantities", None)
             if known is None or "metafields" in sent:
-                identity = f"{plan.identity}:variant:{part_id}"
-                sent["metafields"] = [*sent.get("metafields", ()), id_metafield(identity)]
+                own = id_metafield(_variant_identity(plan, part_id))
+                sent["metafields"] = [*sent.get("metafields", ()), own]
             if "file" in sent:
                 sent["file"] = self._file(plan, sent["file"])
             yield sent
@@ -100,14 +105,16 @@ class ProductLoader:
         given = plan.envelope["input"]
         if "variants" in given:
             by_options = {_options(node): node["id"] for node in self._variant_nodes(product, given, caller)}
-            for part_id, variant in zip(variant_ids(plan.envelope), given["variants"], strict=True):
+            for part_id, variant in zip(variant_ids(plan.record.payload), given["variants"], strict=True):
                 gid = by_options.get(_wanted_options(variant))
                 if gid is not None:
                     parts.append(Identity(self._key(plan, "variant", part_id), gid))
+            if len(given["variants"]) > _CERTAINLY_CHEAP:
+                self._name_variants(plan, {part.key.part_id: part.gid for part in parts}, caller)
         if "files" in given:
             # Files come back in the order in which they were sent.
             nodes = product["media"]["nodes"]
-            for file, node in zip(given["files"], nodes, strict=False):
+            for file, node in zip(_files(given), nodes, strict=False):
                 if source := file.get("originalSource"):
                     parts.append(Identity(self._key(plan, "image", source), node["id"]))
         return Landed(
@@ -117,6 +124,18 @@ class ProductLoader:
             gone=self._gone(plan, parts),
             snapshot={"updatedAt": product["updatedAt"], "status": product["status"]},
         )
+
+    def _name_variants(self, plan: Plan, gids: Mapping[str, str], caller: Caller) -> None:
+        """Gives variants their ids by calls of their own, where one call could not take them all."""
+        sent = self.call(plan).variables["input"]["variants"]
+        named = zip(variant_ids(plan.record.payload), sent, strict=True)
+        bare = [part_id for part_id, variant in named if "id" not in variant and not _has_id(variant)]
+        owned = [
+            {"ownerId": gids[name], **id_metafield(_variant_identity(plan, name))} for name in bare if name in gids
+        ]
+        for start in range(0, len(owned), _METAFIELDS):
+            batch = {"metafields": owned[start : start + _METAFIELDS]}
+            caller.call(document("metafields_set"), batch, repeatable=True).raise_for_user_errors()
 
     def _variant_nodes(self, product: JsonObject, given: JsonObject, caller: Caller) -> Iterator[JsonObject]:
         if len(given["variants"]) <= _PAGE:
@@ -151,10 +170,25 @@ class ProductLoader:
 
     def occupant(self, plan: Plan, error: UserError, caller: Caller) -> Found | None:
         """The product at the handle that was refused as taken."""
+        if "metafields" in error.field and "variants" not in error.field:
+            # Our id is taken: an earlier call that was thought lost has made the product meanwhile.
+            return self.look_up(plan, caller)
         handle = plan.envelope["input"].get("handle")
         if not handle or (error.code != "HANDLE_NOT_UNIQUE" and error.field[-1:] != ("handle",)):
             return None
         return self._by({"handle": handle}, caller)
+
+    def gone_part(self, plan: Plan, error: UserError) -> RecordKey | None:
+        """The variant or file that somebody deleted in Shopify, while its product stayed."""
+        where = error.field[1:] if error.field[:1] == ("input",) else error.field
+        if len(where) != 3 or where[2] != "id" or not where[1].isdigit():
+            return None
+        index, given = int(where[1]), plan.envelope["input"]
+        if where[0] == "variants" and index < len(given.get("variants", ())):
+            return self._key(plan, "variant", variant_ids(plan.record.payload)[index])
+        if where[0] == "files" and index < len(files := _files(given)):
+            return self._key(plan, "image", str(files[index].get("originalSource")))
+        return None
 
     def is_gone(self, error: UserError) -> bool:
         """Shopify's word for an update of a product that was deleted."""
@@ -193,6 +227,40 @@ def variant_ids(envelope: Mapping[str, Any]) -> list[str]:
         sku if sku and skus.count(sku) == 1 else "/".join(value for _, value in _wanted_options(variant))
         for sku, variant in zip(skus, variants, strict=True)
     ]
+
+
+def _variant_identity(plan: Plan, part_id: str) -> str:
+    return f"{plan.identity}:variant:{part_id}"
+
+
+def _files(given: JsonObject) -> list[JsonObject]:
+    """The product's files, each address once: a second upload of it would make a second file."""
+    first: dict[str, JsonObject] = {}
+    for index, file in enumerate(given["files"]):
+        first.setdefault(str(file.get("originalSource") or file.get("id") or index), file)
+    return list(first.values())
+
+
+def _is_too_dear(variables: JsonObject) -> bool:
+    """Whether Shopify would refuse the call for its cost; asked of many variants only, for it takes a while."""
+    variants = variables["input"].get("variants", ())
+    return len(variants) > _CERTAINLY_CHEAP and requested_cost(document("product_set"), variables) > MAX_COST
+
+
+def _has_id(variant: JsonObject) -> bool:
+    return any(_is_own(item) for item in variant.get("metafields", ()))
+
+
+def _is_own(metafield: JsonObject) -> bool:
+    return (metafield.get("namespace"), metafield.get("key")) == (ID_NAMESPACE, ID_KEY)
+
+
+def _without_id(variant: JsonObject) -> JsonObject:
+    if not _has_id(variant):
+        return variant
+    others = [item for item in variant["metafields"] if not _is_own(item)]
+    rest = {name: value for name, value in variant.items() if name != "metafields"}
+    return {**rest, "metafields": others} if others else rest
 
 
 def _wanted_options(variant: JsonObject) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ recorded anywhere, so any refusal of a creation is answered by looking.
 """
 
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
-from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.records import JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
@@ -49,6 +49,10 @@ class RedirectLoader:
         answer = caller.call(document("url_redirects"), {"query": f"path:'{quoted}'", "first": 10}, repeatable=True)
         nodes: list[JsonObject] = answer.data["nodes"]
         return next((node for node in nodes if node["path"] == path), None)
+
+    def gone_part(self, plan: Plan, error: UserError) -> RecordKey | None:  # noqa: ARG002 - the protocol's
+        """None: it has no parts."""
+        return None
 
     def is_gone(self, error: UserError) -> bool:
         """Shopify's word for an update of a redirect that was deleted."""

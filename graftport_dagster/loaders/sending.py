@@ -13,10 +13,11 @@ from datetime import timedelta
 
 from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
 from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan
+from graftport_dagster.loaders.products import id_metafield
 from graftport_dagster.records import JsonObject, Outcome
 from graftport_dagster.shopify.client import Answer, Shop
+from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError, rejection
-from graftport_dagster.store.record_store import OpenStep
 
 # The base cost of a mutation, by Shopify's rate-limit page.
 _PUBLISH_COST = 10.0
@@ -32,7 +33,7 @@ class GoneError(LoadRejectedError):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of one plan: `landed` or `error`."""
+    """What came of one plan: `landed`, `error`, or neither where it was verified and is still to be sent."""
 
     plan: Plan
     landed: Landed | None = None
@@ -61,11 +62,23 @@ class Sender:
         self._context = context
         self._shop = shop
 
+    def must_verify(self, plan: Plan) -> bool:
+        """Whether an earlier call may have made the object, and Shopify can be asked for it by our id."""
+        step = plan.open_step
+        return self._loader.has_identifier and step is not None and not step.repeatable and not plan.gid
+
+    def verify(self, plan: Plan) -> Sent:
+        """What became of an earlier call: landed, or the plan as it is to be sent now."""
+        return self._counted(plan, self._verify)
+
     def send(self, plan: Plan) -> Sent:
         """One record's main step."""
+        return self._counted(plan, self._send)
+
+    def _counted(self, plan: Plan, work: Callable[[Plan, Caller], Sent]) -> Sent:
         spent = _Spent(self._shop)
         try:
-            sent = self._send(plan, spent)
+            sent = work(plan, spent)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
             sent = Sent(plan, error=error)
         return replace(sent, calls=spent.calls, cost=spent.cost)
@@ -83,18 +96,25 @@ class Sender:
     def _send(self, plan: Plan, caller: Caller) -> Sent:
         if plan.withdrawal:
             return self._withdraw(plan, caller)
-        if plan.open_step is not None and not plan.open_step.repeatable and self._loader.has_identifier:
-            found = self._loader.look_up(plan, caller)
-            if found is None:
-                self._wait_out(plan.open_step)
-            elif plan.open_step.payload_hash == plan.record.payload_hash:
-                return Sent(plan, Landed(found.gid, found.handle))
-            else:
-                plan = replace(plan, gid=found.gid)
         answer = self._call(plan, caller)
+        # What was deleted in Shopify below a record that stayed is made again; one answer may name only some of it.
+        while gone := {key for error in answer.user_errors if (key := self._loader.gone_part(plan, error))}:
+            if gone.isdisjoint(plan.parts):
+                break
+            plan = replace(plan, parts={key: part for key, part in plan.parts.items() if key not in gone})
+            answer = self._call(plan, caller)
         if answer.user_errors:
             return self._refused(plan, answer.user_errors, caller)
         return Sent(plan, self._loader.landed(plan, answer.data, caller))
+
+    def _verify(self, plan: Plan, caller: Caller) -> Sent:
+        found = self._loader.look_up(plan, caller)
+        if found is None:
+            self._wait_out(plan)
+            return Sent(replace(plan, open_step=None))
+        if plan.open_step is not None and plan.open_step.payload_hash == plan.record.payload_hash:
+            return Sent(plan, Landed(found.gid, found.handle))
+        return Sent(replace(plan, gid=found.gid))
 
     def _withdraw(self, plan: Plan, caller: Caller) -> Sent:
         call = self._loader.withdraw(plan)
@@ -108,9 +128,13 @@ class Sender:
         repeatable = bool(plan.gid) or self._loader.repeats_creation
         return caller.call(call.document, call.variables, repeatable=repeatable)
 
-    def _wait_out(self, step: OpenStep) -> None:
+    def _wait_out(self, plan: Plan) -> None:
         """Only an answer asked for long after the last send counts: that call may still be running."""
-        decides_at = step.sent_at + timedelta(seconds=self._context.migration.destination.verify_after_seconds)
+        if plan.open_step is None:
+            return
+        decides_at = plan.open_step.sent_at + timedelta(
+            seconds=self._context.migration.destination.verify_after_seconds
+        )
         if self._context.now() < decides_at:
             raise UnknownOutcomeError(
                 "An earlier call for this record may still be running in Shopify, and its object is not there yet.",
@@ -124,12 +148,19 @@ class Sender:
             return Sent(plan, error=_gone())
         found = None if plan.gid else self._occupant(plan, errors, caller)
         if found is None:
+            if not self._loader.has_identifier:
+                # Refused perhaps for our own object, which search does not know yet.
+                self._wait_out(plan)
             return Sent(plan, error=error)
         # Where Shopify keeps no id of ours, an open step is what tells our object from another's.
         is_ours = found.identity == plan.identity or (not self._loader.has_identifier and plan.open_step is not None)
         if not is_ours and (found.identity or self._context.migration.options.adopt_existing == "never"):
             return Sent(plan, error=_occupied(error, found))
         plan = replace(plan, gid=found.gid)
+        if not is_ours and self._loader.has_identifier:
+            # First of all it is made ours, so that no second record takes it over too.
+            own = {"ownerId": found.gid, **id_metafield(plan.identity), "compareDigest": None}
+            caller.call(document("metafields_set"), {"metafields": [own]}, repeatable=True).raise_for_user_errors()
         answer = self._call(plan, caller)
         if answer.user_errors:
             return Sent(plan, error=rejection(answer.user_errors))
@@ -143,6 +174,9 @@ class Sender:
 
 
 def _unpublished(errors: Sequence[UserError]) -> LoadRejectedError:
+    # The other field is the list of publications.
+    if any(error.field[-1:] == ("id",) or error.code == "RESOURCE_NOT_FOUND" for error in errors):
+        return _gone()
     error = rejection(errors)
     error.path = "publications"
     return error
@@ -214,7 +248,7 @@ class Threads:
         try:
             found.append(self._answers.get(timeout=seconds))
             until = time.monotonic() + _A_MOMENT
-            while len(found) < min(self._number, self.in_flight):
+            while len(found) < self.in_flight:
                 found.append(self._answers.get(timeout=max(0.0, until - time.monotonic())))
         except queue.Empty:
             pass

@@ -158,21 +158,22 @@ def settle(connection: Connection, lease: Lease, run: Run, settled: Sequence[Set
 
 
 def _settle_steps(connection: Connection, lease: Lease, run: Run, settled: Sequence[Settlement], now: datetime) -> None:
-    rows = [
-        _key(lease, one.source_id)
-        | {
-            "step": step, "payload_hash": one.payload_hash, "state": state, "repeatable": True,
-            "remote_id": remote_id, "run_id": run.run_id, "sent_at": now,
-        }
-        for one in settled
-        if not one.clean
-        for state, step, remote_id in (
-            *(("done", step, remote_id) for step, remote_id in one.steps_done.items()),
-            *(("unknown", step, "") for step in one.steps_unknown),
-        )
-    ]  # fmt: skip
-    # When it was sent, and whether it may be again, the intent has said.
-    put(connection, record_steps, rows, update=("state", "remote_id"))
+    rows = {
+        state: [
+            _key(lease, one.source_id)
+            | {
+                "step": step, "payload_hash": one.payload_hash, "state": state, "repeatable": True,
+                "remote_id": remote_id, "run_id": run.run_id, "sent_at": now,
+            }
+            for one in settled
+            if not one.clean
+            for step, remote_id in (one.steps_done if state == "done" else dict.fromkeys(one.steps_unknown, "")).items()
+        ]
+        for state in ("done", "unknown")
+    }  # fmt: skip
+    # When it was sent, and whether it may be again, the intent has said; an update of a later payload had none.
+    put(connection, record_steps, rows["done"], update=("state", "remote_id", "payload_hash"))
+    put(connection, record_steps, rows["unknown"], update=("state", "remote_id"))
     released = [(one.source_id, step) for one in settled for step in one.steps_released]
     for start in range(0, len(released), _CHUNK):
         pair = tuple_(_steps.source_id, _steps.step)
@@ -198,6 +199,13 @@ def _settle_landed(
         if one.clean and one.outcome not in _WITHDRAWN
     ]  # fmt: skip
     put(connection, landed_records, whole)
+    # Without its object nothing of a record has landed: it is pending, and new.
+    if lost := [
+        one.source_id for one in settled
+        if one.outcome not in _WITHDRAWN and any(not key.part for key in one.removed_identities)
+    ]:  # fmt: skip
+        mine = and_(_of_type(landed_records, lease), among(landed_records.c.source_id, lost))
+        connection.execute(delete(landed_records).where(mine))
     _settle_partial(connection, lease, by, [one for one in settled if one.landed_groups and not one.clean])
     taken = [
         _key(lease, one.source_id) | {"body": one.snapshot, "at": now} for one in settled if one.snapshot is not None

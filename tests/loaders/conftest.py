@@ -45,10 +45,10 @@ class World:
     patience_seconds: float = 20
     runs: int = 0
 
-    def shop(self) -> Shop:
+    def shop(self, stop: Callable[[], bool] = lambda: False) -> Shop:
         return Shop(
             self.url, credentials=AccessToken("secret"), concurrency=self.migration.destination.concurrency,
-            timeout_seconds=3, patience_seconds=self.patience_seconds,
+            timeout_seconds=3, patience_seconds=self.patience_seconds, stop=stop,
         )  # fmt: skip
 
     def options(self, **options: Any) -> None:
@@ -78,17 +78,29 @@ class World:
         self.store.source_records.mark_deleted(Dataset(MIGRATION), resource_type, self.begin())
 
     def load(
-        self, resource_type: ResourceType, *, should_stop: Callable[[], bool] = lambda: False, **options: Any
+        self,
+        resource_type: ResourceType,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        stops_calls: bool = False,
+        **options: Any,
     ) -> Tally:
+        """`stops_calls`: calls that wait are given up too once it is to stop, as a run's are."""
         run = self.begin(**options)
-        shop = self.shop()
+        asked: list[bool] = []
+
+        def stop() -> bool:
+            asked.append(should_stop())
+            return asked[-1]
+
+        shop = self.shop(lambda: stops_calls and any(asked))
         facts = preflight.ask(shop)
         preflight.prepare(shop, facts, [ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS])
         self.store.loads.put_identities(MIGRATION, facts.gid, preflight.locations(self.migration, facts))
         lease = self.store.loads.acquire(MIGRATION, facts.gid, resource_type, run)
         context = LoadContext(
             migration=self.migration, store=self.store, run=run, store_gid=facts.gid, dataset=Dataset(MIGRATION),
-            publications=facts.publications, selection=Selection(), should_stop=should_stop,
+            publications=facts.publications, selection=Selection(), should_stop=stop,
             progress=lambda _line: None, now=self.clock,
         )  # fmt: skip
         try:

@@ -65,34 +65,44 @@ class Loading:
         self._threads = Threads(self._concurrency)
         self._to_publish: list[tuple[Plan, Outcome]] = []
         self._alike = (ErrorClass.UNEXPECTED, 0)
+        self._last_error: Exception | None = None
         self._renewed_at = self._told_at = time.monotonic()
         self._expected = expected
         self.tally = Tally()
 
     def run(self) -> Tally:
-        """Sends what is pending, until it is done, asked to stop, or stopped by an error (`tally.fatal`)."""
+        """Sends what is pending, until it is done, asked to stop, or stopped by an error (`tally.fatal`).
+
+        Whatever stops it, the tally says what became of those before.
+        """
         try:
-            for batch in self._loads.to_load(
-                self._context.dataset, self._context.store_gid, self._loader.resource_type, self._context.selection,
-                only_pending=self._context.run.options.only_dirty, with_deleted=self._context.withdraws,
-            ):  # fmt: skip
-                if not self._goes_on():
-                    break
-                self._load(batch)
-            self._drain(down_to=0)
-            if self.tally.fatal is None:
-                # Also after a stop was asked for: what has landed is finished in a call or two.
-                self._publish(at_least=1)
-                self._drain(down_to=0)
-            self._tell()
+            self._run()
+        except Exception as error:  # noqa: BLE001 - carried in the tally, and raised when that is recorded
+            self.tally.fatal = error
         finally:
             self._threads.close()
         return self.tally
+
+    def _run(self) -> None:
+        for batch in self._loads.to_load(
+            self._context.dataset, self._context.store_gid, self._loader.resource_type, self._context.selection,
+            only_pending=self._context.run.options.only_dirty, with_deleted=self._context.withdraws,
+        ):  # fmt: skip
+            if not self._goes_on():
+                break
+            self._load(batch)
+        self._drain(down_to=0)
+        if self.tally.fatal is None:
+            # Also after a stop was asked for: what has landed is finished in a call or two.
+            self._publish(at_least=1)
+            self._drain(down_to=0)
+        self._tell()
 
     def _goes_on(self) -> bool:
         return self.tally.fatal is None and not self._context.should_stop()
 
     def _load(self, batch: Sequence[LoadInput]) -> None:
+        self._renew()
         plans, settlements, untried = self._planner.plan(batch)
         self.tally.outcomes.update(untried)
         self._settle(settlements)
@@ -172,7 +182,10 @@ class Loading:
         for settlement in settlements:
             if settlement.outcome is not None:
                 self.tally.outcomes[settlement.outcome] += 1
-                self._watch(settlement.error)
+                # One call publishes many records: its failure is one.
+                if settlement.error is None or settlement.error is not self._last_error:
+                    self._watch(settlement.error)
+                self._last_error = settlement.error
 
     def _watch(self, error: Exception | None) -> None:
         """Stops the type after `abort_after` errors of one class in a row, unless they are about the data."""

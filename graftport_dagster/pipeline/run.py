@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from graftport_dagster.errors import ConfigurationError, ConservationError, ErrorClass, GraftportError
+from graftport_dagster.errors import ConfigurationError, ConservationError, ErrorClass, GraftportError, LeaseHeldError
 from graftport_dagster.loaders.groups import field_groups
 from graftport_dagster.loaders.registry import loadable, must_be_loadable
 from graftport_dagster.migration import Migration
@@ -144,7 +144,10 @@ def run_phase(work: Work, phase: Phase, resource_type: ResourceType) -> RunItem:
     try:
         did = _do(work, phase, resource_type)
     except BaseException as error:
-        work.store.runs.finish_item(_failed(work, item, error))
+        if isinstance(error, LeaseHeldError) and earlier is None and work.should_stop():
+            return skip_item(work, phase, resource_type, why=f"stopped while it waited: {error.message}")
+        failed = _failed(work, item, error)
+        work.store.runs.finish_item(failed if earlier is None else replace(failed, counts=earlier.counts))
         raise
     item = _concluded(work, item, did if earlier is None else _together(earlier, did))
     if earlier is not None:
@@ -166,10 +169,16 @@ def _earlier(work: Work, item: RunItem) -> RunItem | None:
 
 
 def _together(earlier: RunItem, did: "_Did") -> "_Did":
-    """Both passes as one: the second was over records that the first had held, and says what became of them."""
+    """Both passes as one: the second was over records that the first had held, and says what became of them.
+
+    What it found unchanged the first had landed; held records that the first was not about come on top.
+    """
     counts = Counter(earlier.counts)
-    counts["held"] -= did.counts["in_scope"]
-    counts.update({name: number for name, number in did.counts.items() if name != "in_scope"})
+    tried = did.counts["in_scope"] - did.counts["unchanged"]
+    from_first = min(tried, counts["held"])
+    counts["held"] -= from_first
+    counts["in_scope"] += tried - from_first
+    counts.update({name: number for name, number in did.counts.items() if name not in {"in_scope", "unchanged"}})
     return replace(
         did,
         counts=counts,
@@ -186,20 +195,22 @@ def _do(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:
             loaded.counts, loaded.notes, api_calls=loaded.api_calls, api_cost=loaded.api_cost,
             had_before=loaded.landed_before, fatal=loaded.fatal,
         )  # fmt: skip
-    lease = None if work.run.options.dry_run else acquire(work, "", resource_type)
-    try:
-        if phase is Phase.EXTRACT:
-            before = work.store.source_records.count(work.dataset(own=False), resource_type)
-            extracted = extract(work, resource_type)
-            return _Did(extracted.counts, extracted.notes, had_before=before)
-        transformed = transform(work, resource_type)
-        return _Did(
-            transformed.counts, transformed.notes, transformed.resolved.version.name,
-            had_before=transformed.counts["unchanged"],
-        )  # fmt: skip
-    finally:
-        if lease is not None:
-            work.store.loads.release(lease)
+    if work.run.options.dry_run:
+        return _staging(work, phase, resource_type)
+    with work.holding(acquire(work, "", resource_type)):
+        return _staging(work, phase, resource_type)
+
+
+def _staging(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:
+    if phase is Phase.EXTRACT:
+        before = work.store.source_records.count(work.dataset(own=False), resource_type)
+        extracted = extract(work, resource_type)
+        return _Did(extracted.counts, extracted.notes, had_before=before)
+    transformed = transform(work, resource_type)
+    return _Did(
+        transformed.counts, transformed.notes, transformed.resolved.version.name,
+        had_before=transformed.counts["unchanged"],
+    )  # fmt: skip
 
 
 def _concluded(work: Work, item: RunItem, did: _Did) -> RunItem:
@@ -210,7 +221,7 @@ def _concluded(work: Work, item: RunItem, did: _Did) -> RunItem:
     result = Result.CANCELED if work.should_stop() and _left(item.phase, did) else _result(item.phase, counts, did)
     first_error = item.first_error
     if did.fatal is not None:
-        result, first_error = Result.FAILED, str(did.fatal)
+        result, first_error = Result.FAILED, _sentence(did.fatal)
     return replace(
         item,
         result=Result.FAILED if broken else result,
@@ -277,15 +288,18 @@ def _settled(counts: Mapping[str, int]) -> bool:
 
 def _failed(work: Work, item: RunItem, error: BaseException) -> RunItem:
     is_ours = isinstance(error, Exception)
-    message = str(error) if isinstance(error, GraftportError) else f"{type(error).__name__}: {error}"
     described = _described(work, item) if is_ours else item
     return replace(
         described,
         result=Result.FAILED if is_ours else Result.CANCELED,
-        first_error=message if is_ours else "interrupted",
+        first_error=_sentence(error) if is_ours else "interrupted",
         error_class=_class_of(error) if is_ours else None,
         ended_at=datetime.now(UTC),
     )
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) if isinstance(error, GraftportError) else f"{type(error).__name__}: {error}"
 
 
 def _class_of(error: BaseException | None) -> ErrorClass | None:

@@ -3,17 +3,20 @@
 Opening and closing only; what is done with them is in the phases' own modules.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from graftport_dagster import simulator
+from graftport_dagster.loaders.loader import LEASE_SECONDS
 from graftport_dagster.migration import Migration, resolve_secret
 from graftport_dagster.records import Run
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials, Credentials
 from graftport_dagster.store.place import report_folder, state_folder
-from graftport_dagster.store.record_store import Dataset, RecordStore, Selection
+from graftport_dagster.store.record_store import Dataset, Lease, RecordStore, Selection
 
 
 def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -> Shop:
@@ -61,13 +64,32 @@ class Work:
     asks_to_stop: Callable[[], bool]
     progress: Callable[[str], None]
     child_run_id: str = ""
+    renew_after_seconds: float = LEASE_SECONDS / 3
     _is_stopping: bool = False
+    _lease: Lease | None = None
+    _renewed_at: float = 0.0
     _shop: Shop | None = field(default=None, repr=False)
 
     def should_stop(self) -> bool:
-        """Whether somebody asked this run to stop; asked at batch boundaries, by the thread that works."""
+        """Whether somebody asked this run to stop; asked at batch boundaries, by the thread that works.
+
+        Keeps what is held (`holding`) as well. Raises LeaseLostError after a take-over.
+        """
+        if self._lease is not None and time.monotonic() - self._renewed_at > self.renew_after_seconds:
+            self.store.loads.renew(self._lease, seconds=LEASE_SECONDS)
+            self._renewed_at = time.monotonic()
         self._is_stopping = self._is_stopping or self.asks_to_stop()
         return self._is_stopping
+
+    @contextmanager
+    def holding(self, lease: Lease) -> Iterator[None]:
+        """Renews the lease while the block asks whether it should stop, and gives it back at its end."""
+        self._lease, self._renewed_at = lease, time.monotonic()
+        try:
+            yield
+        finally:
+            self._lease = None
+            self.store.loads.release(lease)
 
     def shop(self) -> Shop:
         """The Shopify store, connected once for all phases of this work."""

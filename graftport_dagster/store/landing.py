@@ -15,7 +15,7 @@ from graftport_dagster.records import JsonObject, Outcome, Phase, RecordKey, Res
 from graftport_dagster.store import payloads
 from graftport_dagster.store.columns import among, parse_json
 from graftport_dagster.store.database import Database
-from graftport_dagster.store.selection import OPEN_STATUSES, Dataset, Selection, rows_of, selected
+from graftport_dagster.store.selection import OPEN_STATUSES, Dataset, Selection, is_open, rows_of, selected
 from graftport_dagster.store.tables import (
     identities,
     incomplete_records,
@@ -144,10 +144,19 @@ def _pending(
         record_steps.c.store_gid == store_gid,
         record_steps.c.resource_type == str(resource_type),
     )
+    failed = select(_incomplete.source_id).where(
+        _incomplete.migration == dataset.migration,
+        _incomplete.resource_type == str(resource_type),
+        _incomplete.phase == str(Phase.LOAD),
+        _incomplete.store_gid == store_gid,
+        is_open(),
+    )
     conditions = [
         _landed.source_id.is_(None),
         _landed.landed_hash != _staged.payload_hash,
         _staged.source_id.in_(stepping),
+        # It may have failed when everything was sent again, though it had landed before.
+        _staged.source_id.in_(failed),
     ]
     if with_deleted:
         gone = select(source_records.c.source_id).where(

@@ -52,7 +52,7 @@ class Loads:
     ) -> Mapping[str, int]:  # fmt: skip
         """`{"in_scope": n, "pending": n, "landed": n}` of the records in state `staged` within the selection.
 
-        Pending: never landed here, or landed_hash differs, or with open or done steps; with
+        Pending: never landed here, or landed_hash differs, or with open or done steps, or failed there; with
         `with_deleted` also those deleted at the source and not yet withdrawn here. Counts only.
         """
         with self._database.read() as connection:

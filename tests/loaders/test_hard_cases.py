@@ -6,7 +6,9 @@ from typing import Any
 
 import requests
 
+from graftport_dagster.errors import LeaseLostError
 from graftport_dagster.records import Outcome, ResourceType
+from graftport_dagster.store.record_store import Lease
 
 COLLECTIONS, PRODUCTS, REDIRECTS = ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS
 World = Any
@@ -252,3 +254,45 @@ def test_a_product_of_as_many_variants_as_shopify_takes_has_an_id_on_each(world:
     again = world.load(PRODUCTS)
     assert again.outcomes == {Outcome.UPDATED: 1}
     assert again.calls < 15
+
+
+def test_what_failed_when_everything_was_sent_again_is_mended_by_a_plain_run(world: World, make_product: Make) -> None:
+    world.stage(PRODUCTS, {"p": make_product("P"), "q": make_product("Q")})
+    world.load(PRODUCTS)
+    world.patience_seconds = 0.1
+    world.fault("throttled", "productSet", times=None)
+    assert outcomes(world.load(PRODUCTS, only_dirty=False)) == {"errored": 2}
+    world.calm()
+    assert outcomes(world.load(PRODUCTS)) == {"updated": 2}
+    assert world.incomplete() == []
+    assert outcomes(world.load(PRODUCTS)) == {}
+
+
+def test_one_failed_publication_of_many_records_counts_once_towards_the_abort(world: World, make_product: Make) -> None:
+    world.options(abort_after=2)
+    world.patience_seconds = 0.1
+    world.stage(PRODUCTS, {f"p{n}": make_product(f"P {n}") for n in range(5)})
+    world.fault("internal_error", "publishablePublish", times=5)
+    tally = world.load(PRODUCTS)
+    assert tally.fatal is None
+    assert outcomes(tally) == {"unknown": 5}
+    world.calm()
+    assert outcomes(world.load(PRODUCTS)) == {"created": 5}
+
+
+def test_a_load_that_lost_its_lease_says_what_became_of_the_records_before(world: World, make_product: Make) -> None:
+    world.stage(PRODUCTS, {f"p{n:02}": make_product(f"P {n}") for n in range(40)})
+    asked = iter(range(10_000))
+
+    def takes_over() -> bool:
+        if next(asked) == 6:
+            gid = requests.get(f"{world.url}/_simulator/", timeout=10).json()["shop"]
+            world.store.loads.release(Lease("shop", gid, PRODUCTS, f"run-{world.runs}", fencing=1))
+        return False
+
+    tally = world.load(PRODUCTS, should_stop=takes_over)
+    assert isinstance(tally.fatal, LeaseLostError)
+    assert tally.seen < 40
+    world.load(PRODUCTS)
+    assert len(world.objects("Product")) == 40
+    assert outcomes(world.load(PRODUCTS)) == {}

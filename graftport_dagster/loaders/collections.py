@@ -6,7 +6,7 @@ create, and `collectionByIdentifier` finds by it at once; userErrors are plain (
 
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
 from graftport_dagster.loaders.products import custom_id, id_metafield
-from graftport_dagster.records import JsonObject, RecordKey, ResourceType
+from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
@@ -23,10 +23,19 @@ class CollectionLoader:
         """`collectionUpdate` when the GID is known, else `collectionCreate` with our id in it."""
         payload = dict(plan.envelope["input"])
         if plan.gid:
-            payload.pop("sources", None)
+            self._replace_sources(plan, payload)
             return Call(document("collection_update"), {"collection": {"id": plan.gid, **payload}})
         payload["metafields"] = [*payload.get("metafields", ()), id_metafield(plan.identity)]
         return Call(document("collection_create"), {"collection": payload})
+
+    def _replace_sources(self, plan: Plan, payload: JsonObject) -> None:
+        """An update takes sources one by one: those that we made go, the payload's come, if they have changed."""
+        sources = payload.pop("sources", None)
+        members = plan.record.landed_groups.get("members")
+        if sources is None or (members is not None and members == plan.record.group_hashes.get("members")):
+            return
+        payload["sourcesToDelete"] = [part.gid for key, part in plan.parts.items() if key.part == "source"]
+        payload["sourcesToCreate"] = sources
 
     def withdraw(self, plan: Plan) -> Call | None:
         """Collections can be deleted; Shopify has no archive for them."""
@@ -34,10 +43,27 @@ class CollectionLoader:
             return None
         return Call(document("collection_delete"), {"input": {"id": plan.gid}})
 
-    def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:  # noqa: ARG002 - the protocol's
-        """The collection with its handle."""
+    def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:
+        """The collection with its handle, and the sources of its members."""
         collection = answer["collection"]
-        return Landed(collection["id"], collection["handle"], snapshot={"updatedAt": collection["updatedAt"]})
+        parts = tuple(
+            Identity(RecordKey(self.resource_type, plan.record.source_id, "source", str(index)), source["id"])
+            for index, source in enumerate(self._settled_sources(plan, collection, caller))
+        )
+        gone = tuple(key for key in plan.parts if key not in {part.key for part in parts})
+        snapshot = {"updatedAt": collection["updatedAt"]}
+        return Landed(collection["id"], collection["handle"], parts, gone, snapshot)
+
+    def _settled_sources(self, plan: Plan, collection: JsonObject, caller: Caller) -> list[JsonObject]:
+        """The sources that the payload gives; older ones, also of a call whose answer was lost, are taken away."""
+        sources = sorted(collection["sources"] or (), key=lambda source: int(source["id"].rpartition("/")[2]))
+        given = plan.envelope["input"].get("sources")
+        if given is None or len(sources) <= len(given):
+            return sources
+        surplus = sources[: len(sources) - len(given)]
+        change = {"id": collection["id"], "sourcesToDelete": [source["id"] for source in surplus]}
+        caller.call(document("collection_update"), {"collection": change}, repeatable=True).raise_for_user_errors()
+        return sources[len(surplus) :]
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:
         """The collection that carries our id."""

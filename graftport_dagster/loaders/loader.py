@@ -17,7 +17,6 @@ from graftport_dagster.errors import (
     ConfigurationError,
     ErrorClass,
     GraftportError,
-    LoadRejectedError,
     TransientError,
     UnknownOutcomeError,
 )
@@ -220,11 +219,12 @@ class Loading:
             return replace(settlement, outcome=None, error=None, steps_released=released)
         if isinstance(sent.error, UnknownOutcomeError):
             return replace(settlement, outcome=Outcome.UNKNOWN, steps_unknown=(MAIN_STEP,))
-        if not isinstance(sent.error, LoadRejectedError) and (plan.open_step or not _is_foreseen(sent.error)):
-            # Not executed this time, or nobody knows: what an earlier call made may still be there.
+        if isinstance(sent.error, GoneError):
+            return replace(settlement, steps_released=(MAIN_STEP,), removed_identities=(own, *plan.parts))
+        if plan.open_step is not None or not _is_foreseen(sent.error):
+            # What an earlier call made may still be there, and search may find it yet.
             return replace(settlement, steps_unknown=(MAIN_STEP,))
-        removed = (own, *plan.parts) if isinstance(sent.error, GoneError) else ()
-        return replace(settlement, steps_released=(MAIN_STEP,), removed_identities=removed)
+        return replace(settlement, steps_released=(MAIN_STEP,))
 
     def _is_about(self, error: Exception | None) -> bool:
         """Whether it is the record's: not where a stop cut its tries short, nor where the type cannot go on.

@@ -296,3 +296,19 @@ def test_a_load_that_lost_its_lease_says_what_became_of_the_records_before(world
     world.load(PRODUCTS)
     assert len(world.objects("Product")) == 40
     assert outcomes(world.load(PRODUCTS)) == {}
+
+
+def test_the_conditions_of_a_collection_change_with_the_source(world: World) -> None:
+    def by_type(name: str, title: str) -> dict[str, Any]:
+        condition = {"productTag": {"matchType": "ANY", "relation": "TAGGED_WITH", "values": [name]}}
+        source = {"title": "Rules", "inclusion": {"conditions": [condition], "matchType": "ALL"}}
+        return {"input": {"title": title, "handle": "c", "sources": [{"source": source}]}, "publications": []}
+
+    for name, title in (("Shirts", "C"), ("Shirts", "D"), ("Bags", "D")):
+        world.stage(COLLECTIONS, {"c": by_type(name, title)})
+        world.fault("hangup_after_commit", "collectionUpdate")
+        assert outcomes(world.load(COLLECTIONS)) in ({"created": 1}, {"updated": 1}), world.incomplete()
+        (item,) = world.objects("Collection")
+        assert item["title"] == title
+        assert len(item["sources"]) == 1
+        assert name in str(item["sources"][0]["conditions"])

@@ -28,7 +28,8 @@ from graftport_dagster.store.record_store import Dataset, RecordStore, Selection
 FOLDER = Path(__file__).parent
 DEMO = FOLDER.parents[1] / "data/demo/products.csv"
 KINDS = ("Product", "ProductVariant", "Collection", "UrlRedirect")
-VERIFY_AFTER_SECONDS = 0.5
+# Shorter than search lags: what is not found yet must not be given up.
+VERIFY_AFTER_SECONDS = 0.2
 LATENCY_MS = 4
 MOST_RUNS = 8
 

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from graftport_dagster.errors import GraftportError, RecordError
 from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
-from graftport_dagster.loaders.planner import Planner
+from graftport_dagster.loaders.planner import Planner, unsent
 from graftport_dagster.records import JsonObject, Outcome
 from graftport_dagster.shopify.cost import requested_cost
 from graftport_dagster.store.record_store import Lease, LoadInput, Settlement
@@ -69,7 +70,7 @@ class Rehearsal:
             # In a dry run the store keeps these as the run's own attempts only, for its report.
             self.context.store.loads.settle(self._lease, self.context.run, settlements)
             verdicts = [self._unsent(settlement) for settlement in settlements]
-            verdicts += [self._verdict(plan) for plan in plans]
+            verdicts += [self._guarded(plan) for plan in plans]
             yield verdicts
 
     def _unsent(self, settlement: Settlement) -> Verdict:
@@ -78,17 +79,29 @@ class Rehearsal:
         verdict = {Outcome.HELD: "held", Outcome.SKIPPED: "skip"}.get(outcome, "invalid")
         return Verdict(settlement.source_id, verdict, settlement.reason or str(settlement.error or ""))
 
+    def _guarded(self, plan: Plan) -> Verdict:
+        """The verdict; where one cannot be made for this record, a load could not send it either."""
+        try:
+            return self._verdict(plan)
+        except Exception as error:
+            if isinstance(error, GraftportError) and not isinstance(error, RecordError):
+                raise
+            settlement = unsent(plan.record, Outcome.ERRORED, error=error)
+            self.context.store.loads.settle(self._lease, self.context.run, [settlement])
+            return self._unsent(settlement)
+
     def _verdict(self, plan: Plan) -> Verdict:
         if plan.withdrawal:
             return self._withdrawal(plan)
         outcome = Outcome.CREATED if plan.is_new else Outcome.UPDATED
         call = self._loader.call(plan)
         cost = requested_cost(call.document, call.variables) + (_BASE_COST if plan.publications else 0.0)
+        diff = self._diff(plan)
         self.rehearsed.outcomes[outcome] += 1
         self.rehearsed.cost += cost
         self.rehearsed.calls += 1 + (_PUBLISH_CALLS if plan.publications else 0)
         verdict = "create" if plan.is_new else "update"
-        return Verdict(plan.record.source_id, verdict, "", self._diff(plan), cost, plan.envelope)
+        return Verdict(plan.record.source_id, verdict, "", diff, cost, plan.envelope)
 
     def _withdrawal(self, plan: Plan) -> Verdict:
         self.rehearsed.outcomes[Outcome.DELETED if plan.withdrawal == "delete" else Outcome.ARCHIVED] += 1

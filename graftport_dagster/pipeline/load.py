@@ -20,7 +20,7 @@ from graftport_dagster.loaders.registry import loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import Phase, ResourceType
-from graftport_dagster.store.record_store import Lease
+from graftport_dagster.store.record_store import Lease, Selection
 
 _LEASE_WAIT_SECONDS = 30.0
 
@@ -64,6 +64,8 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
     )
     to_do = scope["pending"] if work.run.options.only_dirty else scope["in_scope"]
     done = Loaded(landed_before=scope["landed"])
+    if not done.landed_before and work.selection.is_narrow:
+        done.landed_before = work.store.loads.scope(context.dataset, facts.gid, resource_type, Selection())["landed"]
     done.counts.update(in_scope=scope["in_scope"], unchanged=scope["in_scope"] - to_do)
     done.notes.append(f"into {facts.name} ({facts.domain})")
     if to_do and is_rehearsal:

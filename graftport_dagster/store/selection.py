@@ -36,6 +36,11 @@ class Selection:
     limit: int | None = None
     run_id: str = ""
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it may leave some of a type's records out."""
+        return bool(self.source_ids or self.error_group) or self.limit is not None
+
 
 def rows_of(table: Table, dataset: Dataset, resource_type: ResourceType) -> ColumnElement[bool]:
     """The dataset's rows of one type."""

@@ -15,6 +15,7 @@ from graftport_dagster.loaders.groups import group_hashes
 from graftport_dagster.loaders.loader import Loading, Tally
 from graftport_dagster.loaders.plan import LoadContext
 from graftport_dagster.loaders.registry import loader_for
+from graftport_dagster.loaders.rehearsal import Rehearsal, Rehearsed
 from graftport_dagster.migration import Defaults, Destination, Migration, SourceSettings
 from graftport_dagster.records import JsonObject, ResourceType, Run, RunOptions, SourceRecord
 from graftport_dagster.shopify.client import Shop
@@ -108,6 +109,25 @@ class World:
         finally:
             self.store.loads.release(lease)
             shop.close()
+
+    def rehearse(self, resource_type: ResourceType) -> Rehearsed:
+        """A dry load."""
+        run = self.begin(dry_run=True)
+        shop = self.shop()
+        facts = preflight.ask(shop)
+        shop.close()
+        context = LoadContext(
+            migration=self.migration, store=self.store, run=run, store_gid=facts.gid, dataset=Dataset(MIGRATION),
+            publications=facts.publications, selection=Selection(), should_stop=lambda: False,
+            progress=lambda _line: None, now=self.clock,
+        )  # fmt: skip
+        rehearsal = Rehearsal(loader_for(resource_type), context, None)
+        batches = self.store.loads.to_load(
+            context.dataset, facts.gid, resource_type, Selection(), only_pending=True, with_deleted=False
+        )
+        for _ in rehearsal.verdicts(batches):
+            pass
+        return rehearsal.rehearsed
 
     def story(self, resource_type: ResourceType, source_id: str) -> JsonObject:
         return self.store.story(MIGRATION, resource_type, source_id)

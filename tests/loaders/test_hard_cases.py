@@ -312,3 +312,11 @@ def test_the_conditions_of_a_collection_change_with_the_source(world: World) -> 
         assert item["title"] == title
         assert len(item["sources"]) == 1
         assert name in str(item["sources"][0]["conditions"])
+
+
+def test_a_payload_that_an_older_version_staged_stops_no_dry_run(world: World) -> None:
+    world.stage(REDIRECTS, {"/a": {"input": {"path": "/a"}}, "/b": {"input": {"path": "/b", "target": "/new"}}})
+    world.stage(PRODUCTS, {"p": {"input": {"title": "P", "variants": [{"price": "1.00"}]}}})
+    assert outcomes(world.rehearse(REDIRECTS)) == {"created": 1, "errored": 1}
+    assert outcomes(world.rehearse(PRODUCTS)) == {"errored": 1}
+    assert world.incomplete() == []

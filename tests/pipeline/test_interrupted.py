@@ -70,3 +70,17 @@ def test_a_stop_while_waiting_for_another_run_ends_as_canceled(shop: Shop) -> No
         item = pipeline.run_phase(work, Phase.EXTRACT, REDIRECTS)
     assert item.result is Result.CANCELED
     assert "Run other on elsewhere" in item.first_error
+
+
+def test_one_failed_record_of_a_type_that_has_landed_does_not_fail_the_type(shop: Shop) -> None:
+    mutation = "mutation($input: ProductSetInput!) { productSet(input: $input) { product { id } } }"
+    requests.post(
+        f"{shop.url}/admin/api/2026-10/graphql.json",
+        json={"query": mutation, "variables": {"input": {"title": "Theirs", "handle": "zunder-gas-stove"}}},
+        headers={"X-Shopify-Access-Token": "another"}, timeout=10,
+    ).raise_for_status()  # fmt: skip
+    shop.run(resource_types=(ResourceType.COLLECTIONS, ResourceType.PRODUCTS))
+    (taken,) = shop.incomplete()
+    only = {"resource_types": (ResourceType.PRODUCTS,), "source_ids": (taken["source_id"],), "phases": (Phase.LOAD,)}
+    item = shop.run(**only).items["products load"]
+    assert (counts(item), item.result) == ({"in_scope": 1, "errored": 1}, Result.COMPLETED_WITH_ERRORS)

@@ -30,7 +30,7 @@ def paused(layout: Layout) -> str:
 
 
 def why_not(instance: dg.DagsterInstance, layout: Layout) -> str:
-    """Why no run is asked for now; "" where nothing stands against it."""
+    """What stands against asking for a run; "" where nothing does."""
     if sentence := paused(layout):
         return sentence
     going_on = instance.get_runs(dg.RunsFilter(tags={MIGRATION_TAG: layout.slug}, statuses=_GOING_ON), limit=1)

@@ -189,19 +189,20 @@ def _together(earlier: RunItem, did: "_Did") -> "_Did":
 
 
 def _do(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:
+    if work.run.options.dry_run:
+        return _phase(work, phase, resource_type)
+    # A load holds what is staged still, too: another run's transform would change its scope under its hands.
+    with work.holding(acquire(work, "", resource_type)):
+        return _phase(work, phase, resource_type)
+
+
+def _phase(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:
     if phase is Phase.LOAD:
         loaded = load(work, resource_type)
         return _Did(
             loaded.counts, loaded.notes, api_calls=loaded.api_calls, api_cost=loaded.api_cost,
             had_before=loaded.landed_before, fatal=loaded.fatal,
         )  # fmt: skip
-    if work.run.options.dry_run:
-        return _staging(work, phase, resource_type)
-    with work.holding(acquire(work, "", resource_type)):
-        return _staging(work, phase, resource_type)
-
-
-def _staging(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:
     if phase is Phase.EXTRACT:
         before = work.store.source_records.count(work.dataset(own=False), resource_type)
         extracted = extract(work, resource_type)

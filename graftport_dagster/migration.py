@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -24,6 +26,13 @@ SHOPIFY_API_VERSION = "2026-10"
 MIGRATIONS_VARIABLE = "GRAFTPORT_MIGRATIONS"
 _DEMO = Path(__file__).resolve().parent.parent / "data" / "demo"
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-f:]+")
+_SCHEDULE = re.compile(r"[A-Za-z0-9_]+")
+_CRON_PART = re.compile(r"(\*|(\w+)(-(\w+))?)(/[1-9]\d*)?")
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+# Of each field: the least and the greatest number, and words that stand for numbers from the least on.
+_CRON: tuple[tuple[int, int, list[str]], ...] = ((0, 59, []), (0, 23, []), (1, 31, []), (1, 12, _MONTHS), (0, 7, _DAYS))
 
 
 def resolve_secret(reference: str, *, base: Path | None = None) -> str:
@@ -106,6 +115,21 @@ class Destination(_Model):
     timeout_seconds: Annotated[float, Field(gt=0)] = 60
     verify_after_seconds: Annotated[float, Field(ge=0)] = 60
 
+    @field_validator("shop")
+    @classmethod
+    def _shop_is_an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value if "://" in value else f"https://{value}")
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            host = " "
+        if value.startswith("simulator:"):
+            # One without a name is the default one.
+            host = host or "default"
+        if not _HOST.fullmatch(host.replace("_", "-")):
+            raise ValueError("write it as <shop>.myshopify.com, as a URL, or simulator:// for the embedded simulator")
+        return value
+
     @model_validator(mode="after")
     def _one_way_in(self) -> "Destination":
         if self.shop.startswith("simulator:"):
@@ -136,6 +160,36 @@ class Schedule(_Model):
     phases: list[Phase] = Field(default_factory=lambda: list(Phase))
     field_filter: Mapping[ResourceType, list[str]] = Field(default_factory=dict)
 
+    @field_validator("cron")
+    @classmethod
+    def _cron_is_a_line(cls, value: str) -> str:
+        fields = value.lower().split()
+        if len(fields) != len(_CRON) or not all(map(_is_cron_field, fields, _CRON)):
+            raise ValueError("five fields of a cron line: minute, hour, day, month, weekday; `0 * * * *` is every hour")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError("no time zone of that name is known; write it like Europe/Vienna") from error
+        return value
+
+
+def _is_cron_field(field: str, allowed: tuple[int, int, list[str]]) -> bool:
+    least, greatest, words = allowed
+    for part in field.split(","):
+        found = _CRON_PART.fullmatch(part)
+        if found is None:
+            return False
+        named = [name for name in (found[2], found[4]) if name]
+        numbers = [least + words.index(name) if name in words else name for name in named]
+        if not all(str(number).isdecimal() and least <= int(number) <= greatest for number in numbers):
+            return False
+    return True
+
 
 class Migration(_Model):
     """One merchant's move, as its file says. `folder` is where the file lies; paths are relative to it."""
@@ -160,6 +214,13 @@ class Migration(_Model):
     def _slug_is_a_name(cls, value: str) -> str:
         if not _SLUG.fullmatch(value):
             raise ValueError("a slug has lower-case letters, digits and _, begins with a letter, at most 40")
+        return value
+
+    @field_validator("schedules")
+    @classmethod
+    def _schedules_have_names(cls, value: Mapping[str, Schedule]) -> Mapping[str, Schedule]:
+        if wrong := [name for name in value if not _SCHEDULE.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is no name of a schedule; it has letters, digits and _")
         return value
 
     @field_validator("pins", mode="before")
@@ -230,27 +291,107 @@ def find_migration(slug: str) -> Migration:
 
 def read_migration(path: Path) -> Migration:
     """One migration file, checked. Raises ConfigurationError with every mistake and its place in the file."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"Not readable as YAML: {error}", path=path.name) from error
+    raw = _read(path)
     if not isinstance(raw, dict):
-        raise ConfigurationError("A migration file is a mapping of settings.", path=path.name)
+        raise ConfigurationError(
+            "There are no settings in it." if raw is None else "A migration file is settings, `key: value`, no more.",
+            code="MIGRATION_FILE", path=path.name, hint="It says at least where the rows come from: source.",
+        )  # fmt: skip
     slug = path.parent.name if path.name == "migration.yaml" else path.stem
+    own = {"slug": slug, "folder": path.parent.resolve()}
+    # The two are no settings: the file's name and place say them.
+    named = [f"{key}: unknown key, the file's own name and place say it" for key in own if key in raw]
     try:
-        return Migration.model_validate({"slug": slug, **raw, "folder": path.parent.resolve()})
+        migration = Migration.model_validate({**raw, **own})
     except ValidationError as error:
-        problems = [_problem(item) for item in error.errors(include_url=False, include_input=False)]
-        raise ConfigurationError("; ".join(problems), code="MIGRATION_FILE", path=path.name) from None
+        named += _problems(error)
+    if named:
+        raise ConfigurationError("; ".join(named), code="MIGRATION_FILE", path=path.name)
+    return migration
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once; yaml itself takes the last one and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - yaml's signature
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _read(path: Path) -> object:
+    """What the file says. The message has yaml's words and the place, never the line, which may hold a secret."""
+    try:
+        # The loader is a safe one.
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+    except OSError as error:
+        told, hint, place = f"Not readable: {error.strerror}.", "", path.name
+    except UnicodeDecodeError:
+        told, hint, place = "Not readable: it is no text in UTF-8.", "Save it as UTF-8.", path.name
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        told = f"Not readable as YAML: {getattr(error, 'problem', None) or 'a character that may not stand there'}."
+        hint = "YAML is indented with spaces, never with tabs." if "'\\t'" in told else ""
+        place = f"{path.name}:{mark.line + 1}:{mark.column + 1}" if mark else path.name
+    raise ConfigurationError(told, code="MIGRATION_FILE", path=place, hint=hint)
+
+
+# A file is one specification or a list of them; pydantic names the two, and complains of the one not meant as well.
+_EITHER = ("FileSpec", "list[FileSpec]")
+_EXPECTED = {
+    "missing": "must be given",
+    "model_type": "expects settings below it, `key: value`",
+    "dict_type": "expects settings below it, `key: value`",
+    "mapping_type": "expects settings below it, `key: value`",
+    "list_type": "expects a list, `[first, second]`",
+    "string_type": "expects a text; what looks like a number or a date stands in quotes",
+    "bool_parsing": "expects true or false",
+    "bool_type": "expects true or false",
+    "int_parsing": "expects a whole number",
+    "int_type": "expects a whole number",
+    "int_from_float": "expects a whole number",
+    "float_parsing": "expects a number",
+    "float_type": "expects a number",
+}
+
+
+def _problems(error: ValidationError) -> list[str]:
+    """Every mistake once, in words of this file."""
+    items = error.errors(include_url=False)
+    wrong_kind = [item for item in items if item["loc"] and item["loc"][-1] in _EITHER]
+    rest = [item for item in items if item not in wrong_kind]
+    within = {_parents(item) for item in rest}
+    told = [_problem(item) for item in rest]
+    misplaced = dict.fromkeys(_parents(item) for item in wrong_kind)
+    untold = [place for place in misplaced if not any(other[: len(place)] == place for other in within)]
+    return told + [f"{'.'.join(place)}: expects {{path: …}}, or a list of those" for place in untold]
+
+
+def _parents(item: Any) -> tuple[str, ...]:
+    return tuple(str(part) for part in item["loc"] if part not in _EITHER)
 
 
 def _problem(item: Any) -> str:
-    *parents, last = [str(part) for part in item["loc"]] or [""]
+    *parents, last = _parents(item) or ("",)
     place = ".".join([*parents, last])
-    if item["type"] != "extra_forbidden":
-        return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+    kind = item["type"]
+    if kind in {"enum", "literal_error"}:
+        return f"{place}: {_none_of(str(item['input']), item['ctx']['expected'])}"
+    if kind != "extra_forbidden":
+        return f"{place}: {_EXPECTED.get(kind) or item['msg'].removeprefix('Value error, ').removeprefix('Input ')}"
     near = difflib.get_close_matches(last, _known_keys(parents), n=1)
     return f"{place}: unknown key" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _none_of(given: str, expected: str) -> str:
+    words = re.findall(r"'([^']*)'", expected)
+    near = difflib.get_close_matches(given, words, n=1)
+    return f"{given[:40]} is none of {', '.join(words)}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 _MODELS: Mapping[str, type[BaseModel]] = {

@@ -1,0 +1,113 @@
+"""What is refused of a migration file, in which words, and what is not repeated of it."""
+
+from pathlib import Path
+
+import pytest
+
+from graftport_dagster.errors import ConfigurationError
+from graftport_dagster.migration import read_migration
+
+SOURCE = "source: {platform: magento, magento_export: {path: products.csv}}\n"
+SHOP = "destination: {shop: %s, access_token: env:TOKEN}\n"
+SCHEDULE = "schedules: {nightly: {cron: '%s', time_zone: %s}}\n"
+
+
+def refusal(folder: Path, text: str, name: str = "acme.yaml") -> str:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        read_migration(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "There are no settings in it."),
+        ("- source\n", "A migration file is settings, `key: value`, no more."),
+        ("hello", "A migration file is settings"),
+        ("source: 5\n", "source: expects settings below it, `key: value`"),
+        ("source: {}\nresource_types: products\n", "resource_types: expects a list"),
+        ("source: {}\nresource_types: [produts]\n", "resource_types.0: produts is none of collections,"),
+        ("source: {}\nresource_types: [produts]\n", "did you mean products?"),
+        ("source: {platfrom: magento}\n", "source.platfrom: unknown key, did you mean platform?"),
+        ("source: {magento_export: {pth: a.csv}}\n", "source.magento_export.path: must be given"),
+        ("source: {magento_export: {pth: a.csv}}\n", "source.magento_export.pth: unknown key, did you mean path?"),
+        ("source: {magento_export: 5}\n", "source.magento_export: expects {path: …}, or a list of those"),
+        ("source: {max_record_mb: big}\n", "source.max_record_mb: expects a number"),
+        ("source: {}\noptions: {max_deleted_share: 7}\n", "options.max_deleted_share: should be less than"),
+        ("destination: {}\n", "source: must be given"),
+        (SOURCE + "slug: other\n", "slug: unknown key, the file's own name and place say it"),
+        (SOURCE + "folder: /\n", "folder: unknown key, the file's own name and place say it"),
+        (SOURCE + "schedules: {a b: {cron: '0 * * * *'}}\n", "'a b' is no name of a schedule"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_in_plain_words(tmp_path: Path, text: str, told: str) -> None:
+    sentence = refusal(tmp_path, text)
+    assert sentence.startswith("acme.yaml: ")
+    assert told in sentence
+    assert not any(word in sentence for word in ("FileSpec", "SourceSettings", "dictionary", "Input"))
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, SOURCE + "pinning: auto\n" + SOURCE)
+    assert sentence == "acme.yaml:3:1: Not readable as YAML: source is given twice."
+    assert "path is given twice" in refusal(tmp_path, "source: {magento_export: {path: a, path: b}}\n")
+
+
+def test_a_tab_is_told_without_repeating_the_line_it_is_in(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, "destination:\n\taccess_token: shpat_0123456789abcdef\n")
+    assert sentence.startswith("acme.yaml:2:1: Not readable as YAML: ")
+    assert sentence.endswith("YAML is indented with spaces, never with tabs.")
+    assert "shpat" not in sentence
+    assert "\n" not in sentence
+
+
+def test_a_secret_in_clear_text_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, SOURCE + "destination: {shop: a.myshopify.com, access_token: shpat_012345}\n")
+    assert "destination.access_token: write a secret as env:NAME or file:PATH" in sentence
+    assert "shpat" not in sentence
+
+
+def test_what_is_no_text_in_utf_8_is_refused_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "acme.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match=r"^acme\.yaml: Not readable: it is no text in UTF-8\."):
+        read_migration(path)
+
+
+@pytest.mark.parametrize("shop", ["not a shop!!", "http://127.0.0.1:99999", "'https://'", "'simulator://my shop'"])
+def test_what_is_no_address_of_a_store_is_refused_when_the_file_is_read(tmp_path: Path, shop: str) -> None:
+    sentence = refusal(tmp_path, SOURCE + SHOP % shop)
+    assert "destination.shop: write it as <shop>.myshopify.com" in sentence
+
+
+@pytest.mark.parametrize(
+    "shop", ["acme.myshopify.com", "https://acme.myshopify.com/", "http://127.0.0.1:4010", "http://[::1]:4010",
+             "simulator://", "simulator://rehearsal_2"],
+)  # fmt: skip
+def test_every_usual_form_of_an_address_is_taken(tmp_path: Path, shop: str) -> None:
+    path = tmp_path / "acme.yaml"
+    path.write_text(SOURCE + SHOP % f"'{shop}'", encoding="utf-8")
+    assert read_migration(path).destination.shop == shop
+
+
+@pytest.mark.parametrize(
+    "cron", ["x y", "* * * *", "60 * * * *", "0 24 * * *", "0 0 0 * *", "0 0 * feb-foo *", "*/0 * * * *"]
+)
+def test_a_cron_line_that_means_nothing_is_refused(tmp_path: Path, cron: str) -> None:
+    assert "schedules.nightly.cron: five fields of a cron line" in refusal(tmp_path, SOURCE + SCHEDULE % (cron, "UTC"))
+
+
+@pytest.mark.parametrize("cron", ["0 * * * *", "*/15 8-18/2 1,15 JAN-mar mon,fri", "5 4 * * 7"])
+def test_a_cron_line_may_hold_lists_ranges_steps_and_names(tmp_path: Path, cron: str) -> None:
+    path = tmp_path / "acme.yaml"
+    path.write_text(SOURCE + SCHEDULE % (cron, "Europe/Vienna"), encoding="utf-8")
+    assert read_migration(path).schedules["nightly"].cron == cron
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc", "''"])
+def test_a_time_zone_that_is_not_known_is_refused(tmp_path: Path, zone: str) -> None:
+    assert "schedules.nightly.time_zone: no time zone of that name" in refusal(
+        tmp_path, SOURCE + SCHEDULE % ("0 * * * *", zone)
+    )

@@ -23,6 +23,7 @@ from graftport_dagster.records import (
     RunOptions,
     SourceRecord,
 )  # fmt: skip
+from graftport_dagster.reports import terminal
 from graftport_dagster.reports.wording import (
     count_parts,
     counts_sentence,
@@ -356,3 +357,24 @@ def test_counts_become_a_sentence() -> None:
     )
     assert list(count_parts(told)) == [("new", 1_000), ("unchanged", 200)]
     assert counts_sentence(item(Phase.LOAD, Result.UNCHANGED).as_dict()) == "nothing to do"
+
+
+def test_an_item_that_failed_before_its_first_record_is_not_told_as_having_nothing_to_do(store: RecordStore) -> None:
+    started(store)
+    add(store, item(Phase.LOAD, Result.FAILED, first_error="The environment variable TOKEN is not set."))
+    told = terminal.text(store, "run-00000001")
+    assert "nothing done" in told
+    assert "nothing to do" not in told
+
+
+def test_a_scope_that_no_record_is_in_is_remarked(store: RecordStore) -> None:
+    started(store, source_ids=("NH-J1O",), error_group="EMPTY")
+    add(store, item(Phase.LOAD, Result.UNCHANGED))
+    told = reports.markdown(store, "run-00000001")
+    assert "No record has id NH-J1O or error group EMPTY: nothing was in scope." in told
+
+
+def test_the_calls_of_a_dry_run_are_told_as_what_a_load_would_take(store: RecordStore) -> None:
+    started(store, dry_run=True)
+    add(store, item(Phase.LOAD, Result.SUCCEEDED, api_calls=2, api_cost=20, counts={"in_scope": 2, "created": 2}))
+    assert "a load would take 2 calls, 20 points" in terminal.text(store, "run-00000001")

@@ -15,6 +15,8 @@ from rich.console import Console, RenderableType
 
 from graftport_dagster.records import JsonObject, Result
 
+_NARROWEST = 64
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object on stdout.")
 
 
@@ -52,8 +54,12 @@ def answer(data: JsonObject, shown: Callable[[], RenderableType], *, as_json: bo
 
 
 def show(shown: RenderableType) -> None:
-    """Prints for a reader: in colour on a terminal, plain and 80 columns wide (or COLUMNS) elsewhere."""
+    """Prints for a reader: in colour on a terminal, plain and 80 columns wide (or COLUMNS) elsewhere.
+
+    A terminal narrower than the tables need breaks their lines itself, which reads better than words cut to letters.
+    """
     console = Console(highlight=False, markup=False, emoji=False)
+    console.width = max(console.width, _NARROWEST)
     with console.capture() as capture:
         console.print(shown)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

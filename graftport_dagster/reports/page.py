@@ -123,7 +123,9 @@ def _headline(told: JsonObject) -> Iterator[str]:
     yield f"<p>{_chip(told['result'])}</p>"
     cost = sum(item["api_cost"] for item in told["items"])
     calls = sum(item["api_calls"] for item in told["items"])
-    asked = f" · {number(calls)} {'call' if calls == 1 else 'calls'} to Shopify, {number(cost)} points" if calls else ""
+    would = "a load would take " if told["dry_run"] else ""
+    word = "call" if calls == 1 else "calls"
+    asked = f" · {would}{number(calls)} {word} to Shopify, {number(cost)} points" if calls else ""
     yield (
         f'<p class="soft">{kind} <code>{escape(told["run_id"])}</code> · {moment(told["started_at"])} UTC · '
         f"{duration(told['seconds'])}{asked}</p>"

@@ -29,6 +29,7 @@ from graftport_dagster.reports.wording import (
     number,
     passed_over,
     troubled,
+    uncounted,
     words,
 )  # fmt: skip
 from graftport_dagster.store.record_store import RecordStore
@@ -119,7 +120,8 @@ def _headline(report: JsonObject) -> RenderableType:
     facts = [f"{kind} {report['run_id']}", f"{moment(report['started_at'])} UTC", duration(report["seconds"])]
     if calls := sum(item["api_calls"] for item in report["items"]):
         cost = sum(item["api_cost"] for item in report["items"])
-        facts.append(f"{number(calls)} {'call' if calls == 1 else 'calls'}, {number(cost)} points")
+        told = f"{number(calls)} {'call' if calls == 1 else 'calls'}, {number(cost)} points"
+        facts.append(f"a load would take {told}" if report["dry_run"] else told)
     lines = [first, Text(" · ".join(facts), style="dim")]
     if report["first_error"] and not any(item["first_error"] == report["first_error"] for item in report["items"]):
         lines.append(Text(f"First error: {report['first_error']}", style="red"))
@@ -150,7 +152,7 @@ def _counts(item: JsonObject) -> Text:
     if len(parts) > 1:
         text.append(f"{number(count_total(item))}: ", style="dim")
     told = [Text(f"{number(count)} {words(name)}", style=_STYLES.get(name, "")) for name, count in parts]
-    text.append_text(Text(", ").join(told) if told else Text("nothing to do", style="dim"))
+    text.append_text(Text(", ").join(told) if told else Text(uncounted(item), style="dim"))
     for beside in counts_beside(item):
         text.append(f"; {beside}")
     if item["mapping_version"]:

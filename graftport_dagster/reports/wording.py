@@ -76,6 +76,11 @@ def count_total(item: JsonObject) -> int:
     return int(item["counts"].get(total, 0))
 
 
+def uncounted(item: JsonObject) -> str:
+    """What is said where a run item counted no record: there was none, or it ended before the first."""
+    return "nothing done" if item["result"] in {"failed", "canceled"} else "nothing to do"
+
+
 def counts_beside(item: JsonObject) -> Iterator[str]:
     """What stands outside the equation, as phrases: invalid rows, records deleted at the source."""
     counts = item["counts"]
@@ -91,7 +96,7 @@ def counts_sentence(item: JsonObject) -> str:
     told = ", ".join(f"{number(count)} {words(name)}" for name, count in parts)
     if len(parts) > 1:
         told = f"{number(count_total(item))} records: {told}"
-    return "; ".join([told or "nothing to do", *counts_beside(item)])
+    return "; ".join([told or uncounted(item), *counts_beside(item)])
 
 
 def group_title(group: JsonObject) -> str:
@@ -129,6 +134,18 @@ def notes(report: JsonObject) -> list[str]:
             said.setdefault((item["phase"], note), []).append(item["resource_type"])
     every = Counter(item["phase"] for item in report["items"])
     return [
-        f"{phase}: {note}" if len(types) == every[phase] else f"{', '.join(types)}, {phase}: {note}"
-        for (phase, note), types in said.items()
+        *_missed(report),
+        *(
+            f"{phase}: {note}" if len(types) == every[phase] else f"{', '.join(types)}, {phase}: {note}"
+            for (phase, note), types in said.items()
+        ),
     ]
+
+
+def _missed(report: JsonObject) -> Iterator[str]:
+    options = report["options"]
+    narrowed = [f"id {source_id}" for source_id in options["source_ids"]]
+    if options["error_group"]:
+        narrowed.append(f"error group {options['error_group']}")
+    if narrowed and report["items"] and not any(map(count_total, report["items"])):
+        yield f"No record has {' or '.join(narrowed)}: nothing was in scope."

@@ -20,8 +20,8 @@ PHASES_TAG = "graftport/phases"
 RESULT_TAG = "graftport/result"
 FIRST_ERROR_TAG = "graftport/first_error"
 DRY_RUN_TAG = "graftport/dry_run"
-HOST_TAG = "graftport/host"
-PROCESS_TAG = "graftport/process"
+HOST_TAG = "graftport/worker_host"
+PROCESS_TAG = "graftport/worker_process"
 
 ASSET_OF = {Phase.EXTRACT: "source_data", Phase.TRANSFORM: "staged_records", Phase.LOAD: "shopify_loads"}
 

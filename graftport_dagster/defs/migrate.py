@@ -18,7 +18,7 @@ from graftport_dagster.defs.jobs import run_child
 from graftport_dagster.defs.launch import announce
 from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, RETRY_TAG, Layout
 from graftport_dagster.defs.options import OptionsResource
-from graftport_dagster.defs.steps import failure, open_records
+from graftport_dagster.defs.steps import cause, failure, open_records
 from graftport_dagster.defs.stopping import graceful, interrupt, is_stopping, was_interrupted
 from graftport_dagster.defs.telling import Metadata, result_tags
 from graftport_dagster.errors import ErrorClass, GraftportError
@@ -41,7 +41,7 @@ class _Whole:
     each: Callable[[dg.OpExecutionContext, ResourceType, RunOptions], None]
 
     def asked(self, options: OptionsResource) -> RunOptions:
-        """The options with the types spelled out. Raises dg.Failure for a type that is not enabled."""
+        """The options with the types spelled out. Raises dg.Failure for what cannot be done."""
         wanted = options.types() or self.layout.resource_types
         if unknown := [str(kind) for kind in wanted if kind not in self.layout.resource_types]:
             enabled = ", ".join(self.layout.resource_types)
@@ -49,7 +49,10 @@ class _Whole:
                 f"{self.layout.slug} does not migrate {', '.join(unknown)}; it does: {enabled}.", allow_retries=False
             )
         in_order = tuple(resource_type for resource_type in self.layout.resource_types if resource_type in wanted)
-        return options.to_run_options(self.layout.migration, resource_types=in_order, dry_run=self.dry_run)
+        try:
+            return options.to_run_options(self.layout.migration, resource_types=in_order, dry_run=self.dry_run)
+        except GraftportError as error:
+            raise failure(error) from None
 
     def graph(self) -> dg.GraphDefinition:
         """First `begin`, then every type after those it requires, last `report`."""
@@ -87,7 +90,7 @@ class _Whole:
                 with open_work(self.layout.migration, asked, run_id=context.run.run_id, retry_of=retry_of):
                     announce(context.run.run_id)
             except GraftportError as error:
-                raise failure(error) from error
+                raise failure(error) from cause(error)
 
         return begin
 

@@ -10,6 +10,7 @@ from enum import Enum
 import dagster as dg
 from pydantic import Field
 
+from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import Phase, ResourceType, RunOptions
 
@@ -49,17 +50,15 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     phases: list[PhaseChoice] | None = Field(
         default=None,
-        min_length=1,
         description="For `_migrate` and `_dry_run`: extract, transform, load, or some of them. All, unless given. "
         "Runs of assets do the phases of the assets that are selected.",
     )
     resource_types: list[ResourceTypeChoice] | None = Field(
         default=None,
-        min_length=1,
         description="For `_migrate` and `_dry_run`: only these types. All that are enabled, unless given. "
         "Runs of assets do the type that their partition names.",
     )
-    limit: int | None = Field(default=None, ge=1, description="Only the first so many records of each type.")
+    limit: int | None = Field(default=None, description="Only the first so many records of each type; 1 or more.")
     source_ids: list[str] = Field(default=[], description="Only the records with these ids in the source.")
     error_group: str = Field(
         default="",
@@ -90,7 +89,7 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     )
     mapping: str = Field(
         default="current",
-        description="current: the pinned version. original: the one that the retried or replayed run used.",
+        description="current: the pinned version. Or another one for this run alone, by its number or content hash.",
     )
     actor: str = Field(default="", description="Who asks; kept with every attempt.")
     reason: str = Field(default="", description="Why; kept with every attempt.")
@@ -108,7 +107,11 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         resource_types: tuple[ResourceType, ...] = (),
         dry_run: bool = False,
     ) -> RunOptions:
-        """What the run is asked to do. `phases` and `resource_types` given here win over those configured."""
+        """What the run is asked to do. `phases` and `resource_types` given here win over those configured.
+
+        Raises ConfigurationError for values that Dagster's own check of types lets through.
+        """
+        self._check()
         asked = {choice.value for choice in self.phases or PhaseChoice}
         strategy = self.conflict_strategy.value if self.conflict_strategy else migration.options.conflict_strategy
         return RunOptions(
@@ -130,6 +133,17 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             actor=self.actor,
             reason=self.reason,
         )
+
+    def _check(self) -> None:
+        # Not as constraints of the fields: Dagster would answer with pydantic's error and a stack.
+        if self.limit is not None and self.limit < 1:
+            raise ConfigurationError(f"{self.limit} is no number of records.", path="limit", hint="Write 1 or more.")
+        for name, given, choices in (
+            ("phases", self.phases, PhaseChoice), ("resource_types", self.resource_types, ResourceTypeChoice),
+        ):  # fmt: skip
+            if given is not None and not given:
+                hint = f"Leave it away for all, or name some of {', '.join(choice.value for choice in choices)}."
+                raise ConfigurationError("The list is empty.", path=name, hint=hint)
 
 
 # One object for all migrations: `Definitions.merge` refuses two values under one key.

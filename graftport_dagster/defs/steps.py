@@ -18,7 +18,7 @@ from graftport_dagster.defs.layout import ASSET_OF, PARENT_TAG, PHASES_TAG, RETR
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.stopping import StopRequest, graceful, interrupt
 from graftport_dagster.defs.telling import item_metadata, open_records_metadata, result_tags
-from graftport_dagster.errors import GraftportError
+from graftport_dagster.errors import BrokenPromiseError, GraftportError
 from graftport_dagster.pipeline import Work, finish_run, has_row_errors, open_work, run_phase, skip_item
 from graftport_dagster.records import Phase, ResourceType, Result, RunItem
 from graftport_dagster.store.record_store import RecordStore
@@ -30,6 +30,11 @@ def failure(error: GraftportError) -> dg.Failure:
     """Our error as Dagster shows it: its sentence, its class and code, what to do; never retried by Dagster."""
     metadata = {"error_class": str(error.error_class), "code": error.code, "hint": error.hint, "path": error.path}
     return dg.Failure(str(error), metadata={name: text for name, text in metadata.items() if text}, allow_retries=False)
+
+
+def cause(error: GraftportError) -> GraftportError | None:
+    """What Dagster is to print below the failure: the stack of a broken promise, nothing of what the sentence says."""
+    return error if isinstance(error, BrokenPromiseError) else None
 
 
 def open_records(layout: Layout, store: RecordStore) -> dg.AssetMaterialization:
@@ -51,7 +56,7 @@ def run_step(
         step.run(options)
     except GraftportError as error:
         step.end = failure(error)
-        step.end.__cause__ = error
+        step.end.__cause__ = cause(error)
     except Exception as error:  # noqa: BLE001 - raised below, when what is known of it has been told
         step.end = error
     # Yielded here, outside the signal handlers, because Dagster changes its own around each event; and not logged

@@ -228,7 +228,7 @@ def test_a_dry_run_stops_at_a_signal(slow_project: Any) -> None:
 def test_a_killed_step_fails_its_type_alone_and_the_run_ends(slow_project: Any) -> None:
     with started(slow_project, "migrate") as process:
         wait_until(lambda: slow_project.objects("Product"))
-        os.kill(int(child(slow_project).tags["graftport/process"].split()[0]), signal.SIGKILL)
+        os.kill(int(child(slow_project).tags["graftport/worker_process"].split()[0]), signal.SIGKILL)
         assert process.wait(timeout=60) == 1
     run = only_run(slow_project)
     assert run.result == "completed_with_errors"
@@ -244,7 +244,7 @@ def test_a_killed_step_fails_its_type_alone_and_the_run_ends(slow_project: Any) 
 def test_a_killed_run_leaves_no_process_behind_and_is_ended_by_the_next(slow_project: Any) -> None:
     with started(slow_project, "migrate") as process:
         wait_until(lambda: slow_project.objects("Product"))
-        step = int(child(slow_project).tags["graftport/process"].split()[0])
+        step = int(child(slow_project).tags["graftport/worker_process"].split()[0])
         process.kill()
         process.wait()
         wait_until(lambda: not Path(f"/proc/{step}").exists())

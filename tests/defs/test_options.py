@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.options import OptionsResource, PhaseChoice, ResourceTypeChoice
+from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Defaults, Migration, SourceSettings
 from graftport_dagster.records import Phase, ResourceType, RunOptions
 
@@ -113,3 +114,17 @@ def test_a_type_that_is_not_enabled_is_named_with_those_that_are(project: Any) -
     failed = done.failure_data_for_node("shop_migrate_begin")
     assert failed is not None
     assert "shop does not migrate orders; it does: collections, products, redirects." in failed.error.message
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"limit": 0}, "limit: 0 is no number of records. Write 1 or more."),
+        ({"phases": []}, "phases: The list is empty. Leave it away for all, or name some of extract, transform, load."),
+        ({"resource_types": []}, "resource_types: The list is empty."),
+    ],
+)
+def test_values_that_dagster_lets_through_are_refused_in_a_sentence(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        OptionsResource(**given).to_run_options(MIGRATION)
+    assert str(caught.value).startswith(told)

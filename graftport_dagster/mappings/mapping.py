@@ -136,6 +136,7 @@ def _refused(
 ) -> ConfigurationError:
     found = place(text, position, token)
     where = f"{name}:{found[0]}:{found[1]}" if found else name
+    message = message if message.endswith((".", "?", "!")) else f"{message}."
     return ConfigurationError(
         message, code=code, path=where, hint=hint or "Nothing was changed: correct the text and run again."
     )

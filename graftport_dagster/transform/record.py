@@ -105,5 +105,5 @@ def _invalid(problems: Sequence[Problem], source_id: str) -> TransformError:
     also = "".join(f" Also {problem.path}: {problem.message}" for problem in others[:9])
     more = f" And {len(others) - 9} more." if len(others) > 9 else ""
     return TransformError(
-        f"{first.message} (record {source_id}).{also}{more}", code=first.code, path=first.path, hint=first.hint
+        f"Record {source_id}: {first.message}{also}{more}", code=first.code, path=first.path, hint=first.hint
     )

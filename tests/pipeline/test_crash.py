@@ -232,9 +232,10 @@ def test_a_killed_load_is_finished_by_plain_runs_with_nothing_twice(world: World
 
 
 @pytest.mark.slow
-def test_a_load_killed_at_two_hundred_points_is_finished_by_plain_runs(world: World, tmp_path: Path) -> None:
-    between = 0
-    for seed in range(1000, 1200):
+@pytest.mark.parametrize("quarter", range(4))
+def test_loads_killed_at_many_points_are_finished_by_plain_runs(world: World, tmp_path: Path, quarter: int) -> None:
+    between, points = 0, int(os.environ.get("GRAFTPORT_KILL_POINTS", "100"))
+    for seed in range(1000 + quarter, 1000 + points, 4):
         open_steps, unknown = _survives(world, tmp_path / "point", seed)
         between += bool(open_steps and unknown)
         shutil.rmtree(tmp_path / "point")

@@ -16,7 +16,7 @@ from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import MigrationName, Moment, examples, migration_argument, unknown
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration, load_migrations
-from graftport_dagster.records import JsonObject, Phase, Result, Run, RunItem
+from graftport_dagster.records import JsonObject, Phase, ResourceType, Result, Run, RunItem
 from graftport_dagster.reports.terminal import listing, result_text, terminal
 from graftport_dagster.reports.wording import duration, moment, number, presentable
 from graftport_dagster.store.place import open_store, state_folder
@@ -37,7 +37,7 @@ _FIGURES = ("created", "updated", "skipped", "errors")
 @click.option("--all", "every", is_flag=True, help="Of every migration (so it is without SLUG, too).")
 @click.option("--platform", metavar="P", help="Of the migrations whose source is of this platform.")
 @click.option("--failed", is_flag=True, help="Only those that failed or completed with errors.")
-@click.option("--open", "unresolved", is_flag=True, help="Only failures that no later retry or replay has made good.")
+@click.option("--open", "unresolved", is_flag=True, help="Only what did not end well and no later run has made good.")
 @click.option("--from", "since", type=Moment(), help="Started at this time or later (ISO 8601, UTC).")
 @click.option("--to", "until", type=Moment(end=True), help="Started before this time; a date means its end.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="The newest N.")
@@ -77,7 +77,7 @@ def _found(
 
 
 def _open(found: Sequence[Run], later: Sequence[Run]) -> list[Run]:
-    """Those that did not end well and that no chain of retries and replays has ended well for since."""
+    """Those that did not end well and that no later run of their whole scope, and no retry, has made good."""
     answered = {run.run_id: run.retry_of or run.replay_of for run in later}
     made_good = set()
     for run in later:
@@ -85,7 +85,28 @@ def _open(found: Sequence[Run], later: Sequence[Run]) -> list[Run]:
         while before and before not in made_good:
             made_good.add(before)
             before = answered.get(before, "")
-    return [run for run in found if run.result.is_final and run.result not in _GOOD and run.run_id not in made_good]
+    troubled = [run for run in found if run.result.is_final and run.result not in _GOOD]
+    good = [run for run in later if run.result in _GOOD]
+    return [
+        run for run in troubled if run.run_id not in made_good and not any(_covers(after, run) for after in good)
+    ]  # fmt: skip
+
+
+def _covers(after: Run, run: Run) -> bool:
+    """Whether a run that ended well did all that an earlier one was asked to do, in the same store."""
+    asked, did = run.options, after.options
+    if after.migration != run.migration or after.seq <= run.seq or (did.dry_run and not asked.dry_run):
+        return False
+    if (
+        did.limit is not None
+        or did.source_ids
+        or did.error_group
+        or (run.store_gid and run.store_gid != after.store_gid)
+    ):
+        return False
+    everything = set(ResourceType)
+    types_covered = set(did.resource_types or everything) >= set(asked.resource_types or everything)
+    return types_covered and set(did.phases) >= set(asked.phases)
 
 
 def _row(run: Run, items: Sequence[RunItem]) -> JsonObject:

@@ -56,6 +56,26 @@ def test_runs_are_listed_oldest_first(told: Callable[..., Any], words: tuple[str
     assert "".join(run["run_id"][0] for run in told("runs", *words)["runs"]) == letters
 
 
+@pytest.mark.parametrize(
+    ("later", "is_open"),
+    [
+        (RunOptions(), False),
+        (RunOptions(resource_types=(ResourceType.PRODUCTS, ResourceType.REDIRECTS)), False),
+        (RunOptions(resource_types=(ResourceType.REDIRECTS,)), True),
+        (RunOptions(phases=(Phase.EXTRACT,)), True),
+        (RunOptions(limit=5), True),
+        (RunOptions(source_ids=("A1",)), True),
+        (RunOptions(dry_run=True), True),
+    ],
+)
+def test_a_failure_is_open_until_a_later_run_did_all_of_it_well(
+    store: RecordStore, told: Callable[..., Any], later: RunOptions, *, is_open: bool
+) -> None:
+    ran(store, "aaaaaaaa-1", Ended.FAILED, options=RunOptions(resource_types=(ResourceType.PRODUCTS,)))
+    ran(store, "bbbbbbbb-2", Ended.UNCHANGED, options=later)
+    assert bool(told("runs", "--open")["runs"]) is is_open
+
+
 @pytest.mark.usefixtures("four_runs")
 def test_a_listed_run_has_the_keys_that_scripts_rely_on(told: Callable[..., Any]) -> None:
     run = told("runs", "shop")["runs"][0]

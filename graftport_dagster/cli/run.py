@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import click
 
 from graftport_dagster import reports
-from graftport_dagster.cli.answers import ExitStatus, answer, json_option
+from graftport_dagster.cli.answers import ExitStatus, answer, json_option, refuse
 from graftport_dagster.cli.inputs import (
     FieldFilter,
     asking,
@@ -119,6 +119,9 @@ def _run(migration: Migration, options: RunOptions, *, as_json: bool) -> int:
     progress = Progress(sys.stderr)
     launched = launch(migration.slug, options, job="dry_run" if options.dry_run else "migrate", stream=progress)
     progress.finish()
+    if launched.run is None and launched.is_stopped:
+        refuse("", ["Stopped before the run began: nothing was done."], as_json=as_json)
+        return ExitStatus.CANCELED
     if launched.run is None:
         raise BrokenPromiseError(f"Dagster stopped before the run began: {progress.last_words}")
     with open_store() as store:

@@ -34,11 +34,13 @@ class Launched:
     """How a foreground run ended.
 
     `run` is what the record store knows of it, None where Dagster stopped before it began (the reason is in the
-    stream). `exit_status`: Dagster's, 0 or 1, or the negative number of the signal that killed it.
+    stream). `exit_status`: Dagster's, 0 or 1, or the negative number of the signal that killed it. `is_stopped`:
+    whether a signal asked for the end.
     """
 
     run: Run | None
     exit_status: int
+    is_stopped: bool = False
 
 
 def launch(
@@ -48,7 +50,8 @@ def launch(
     """Runs `<slug>_<job>` to its end, with Dagster's log lines on `stream`.
 
     `partition`: for the jobs of assets (`extract`, `transform`, `load`, `migrate_one`). The first SIGINT, SIGTERM
-    or SIGHUP lets the batch in hand end; a later one interrupts at once.
+    or SIGHUP lets the batch in hand end; a later one interrupts at once. Of a run that is stopped before it began
+    nothing more goes to the stream: Dagster tells of that in stacks.
     """
     tags = {"graftport/retry_of": retry_of, "dagster/partition": str(partition or "")}
     with tempfile.TemporaryDirectory(prefix="graftport-") as folder:
@@ -58,12 +61,12 @@ def launch(
             sys.executable, "-m", "dagster", "job", "execute", "-m", _LOCATION, "-j", f"{slug}_{job}",
             "-c", str(config), "--tags", json.dumps({name: value for name, value in tags.items() if value}),
         ]  # fmt: skip
-        exit_status = _execute(command, run_file, stream)
+        exit_status, is_stopped = _execute(command, run_file, stream)
         run_id = run_file.read_text(encoding="utf-8") if run_file.exists() else ""
     if not run_id:
-        return Launched(None, exit_status)
+        return Launched(None, exit_status, is_stopped)
     with open_store() as store:
-        return Launched(store.runs.find(run_id), exit_status)
+        return Launched(store.runs.find(run_id), exit_status, is_stopped)
 
 
 def announce(run_id: str) -> None:
@@ -82,7 +85,7 @@ def run_config(options: RunOptions) -> JsonObject:
     return {"resources": {"options": {"config": config}}}
 
 
-def _execute(command: list[str], run_file: Path, stream: TextIO) -> int:
+def _execute(command: list[str], run_file: Path, stream: TextIO) -> tuple[int, bool]:
     warnings = filter(None, [os.environ.get("PYTHONWARNINGS"), _QUIET])
     environment = os.environ | {RUN_FILE_VARIABLE: str(run_file), "PYTHONWARNINGS": ",".join(warnings)}
     with (
@@ -90,17 +93,21 @@ def _execute(command: list[str], run_file: Path, stream: TextIO) -> int:
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace", start_new_session=True,
         ) as process,
-        _forwarding(process),
+        _forwarding(process) as received,
     ):  # fmt: skip
         for line in process.stdout or ():
-            stream.write(line)
-            stream.flush()
-        return process.wait()
+            if not received or run_file.exists():
+                stream.write(line)
+                stream.flush()
+        return process.wait(), bool(received)
 
 
 @contextmanager
-def _forwarding(process: subprocess.Popen[str]) -> Iterator[None]:
-    """Signals go on to the process, which passes the first to its steps; later ones reach the steps as well."""
+def _forwarding(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Signals go on to the process, which passes the first to its steps; later ones reach the steps as well.
+
+    Yields those that came, while they come.
+    """
     received: list[int] = []
 
     def forward(number: int, _: FrameType | None) -> None:
@@ -113,7 +120,7 @@ def _forwarding(process: subprocess.Popen[str]) -> Iterator[None]:
     numbers = [getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)]
     before = {number: signal.signal(number, forward) for number in numbers}
     try:
-        yield
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -107,9 +107,13 @@ def group_title(group: JsonObject) -> str:
 
 
 def troubled(report: JsonObject) -> list[JsonObject]:
-    """The items in which something was refused, passed over or warned of."""
-    keys = ("first_error", "first_skip_reason", "error_groups", "warnings")
-    return [item for item in report["items"] if any(item[key] for key in keys)]
+    """The items in which something was refused, passed over or warned of; that one was stopped its result says."""
+    keys = ("first_skip_reason", "error_groups", "warnings")
+    return [
+        item
+        for item in report["items"]
+        if any(item[key] for key in keys) or (item["first_error"] and item["result"] != "canceled")
+    ]
 
 
 def passed_over(item: JsonObject) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,6 +191,18 @@ def test_ctrl_c_lets_the_batch_end_and_exits_130(console: Console, slow_shop: st
     load = next(item for item in told["items"] if item["phase"] == "load")
     assert load["result"] == "canceled"
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("seconds", [1.5, 3])
+def test_ctrl_c_before_the_run_began_exits_130_in_a_sentence(console: Console, slow_shop: str, seconds: float) -> None:
+    console.write("early", slow_shop, [f"E{number},Tent {number},10.00" for number in range(20)])
+    with console.start("run", "early", "--dry-run") as process:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in err
+    assert "Stopped before the run began: nothing was done." in err or "canceled" in out
 
 
 def test_check_says_that_all_is_well_and_that_another_store_must_be_confirmed(

@@ -46,6 +46,10 @@ def _whole_envelope(resource_type: ResourceType, envelope: JsonObject, problems:
         _check_discount(payload, problems)
     elif resource_type is ResourceType.ORDERS:
         _check_order(payload, problems)
+    elif resource_type is ResourceType.BLOGS:
+        _check_article(envelope, problems)
+    elif resource_type is ResourceType.MARKETS:
+        _check_market(envelope, problems)
     _check_parts(envelope, problems)
     try:
         canonical_json(envelope)
@@ -78,9 +82,36 @@ def _check_order(payload: JsonObject, problems: Problems) -> None:
                      "Give them on one of the two.")  # fmt: skip
 
 
+def _check_article(envelope: JsonObject, problems: Problems) -> None:
+    """An article stands in a blog, which is known by its handle; a page stands alone."""
+    if envelope.get("content_type") == "page" or envelope["input"].get("blogId"):
+        return
+    if not (envelope.get("blog") or {}).get("handle"):
+        problems.add(((None, "blog"), "handle"), "REQUIRED", "An article needs the handle of its blog.",
+                     'Give blog: {"title": …, "handle": …}, or content_type: "page".')  # fmt: skip
+
+
+def _check_market(envelope: JsonObject, problems: Problems) -> None:
+    """Price lists stand in catalogs, the i-th in the i-th; fixed prices in the first price list."""
+    lists, catalogs = envelope.get("priceLists") or (), envelope.get("catalogs") or ()
+    if len(lists) > len(catalogs):
+        problems.add((None, "priceLists"), "NO_CATALOG", f"{len(lists)} price lists for {len(catalogs)} catalogs.",
+                     "Give one catalog for each price list, in the same order.")  # fmt: skip
+    if envelope.get("prices") and not lists:
+        problems.add((None, "prices"), "NO_PRICE_LIST", "Fixed prices without a price list.", "Give priceLists.")
+    for index, presence in enumerate(envelope.get("webPresences") or ()):
+        if not presence.get("subfolderSuffix") and not presence.get("domainId"):
+            problems.add((((None, "webPresences"), index), "subfolderSuffix"), "REQUIRED",
+                         "A web presence needs subfolderSuffix or domainId.", "Give one of them.")  # fmt: skip
+
+
 def _check_parts(envelope: JsonObject, problems: Problems) -> None:
     """Ids of parts: one for each, none twice."""
-    lists = {"variant": envelope["input"].get("variants"), "image": envelope["input"].get("files")}
+    lists = {
+        "variant": envelope["input"].get("variants"), "image": envelope["input"].get("files"),
+        "web_presence": envelope.get("webPresences"), "catalog": envelope.get("catalogs"),
+        "price_list": envelope.get("priceLists"),
+    }  # fmt: skip
     for part, ids in (envelope.get("parts") or {}).items():
         place: Place = ((None, "parts"), part)
         if len(set(ids)) != len(ids):
@@ -156,6 +187,16 @@ def _code_of_gift_card(value: Any, place: Place, problems: Problems) -> Any:
     return value
 
 
+def _further_code(value: Any, place: Place, problems: Problems) -> Any:
+    return _NAME(text(value, place, problems), place, problems)
+
+
+def _kind_of_content(value: Any, place: Place, problems: Problems) -> Any:
+    if value not in ("article", "page"):
+        problems.add(place, "UNKNOWN_VALUE", "A content type is article or page.")
+    return value
+
+
 def _name_of_publication(value: Any, place: Place, problems: Problems) -> Any:
     return _NAME(text(value, place, problems), place, problems)
 
@@ -196,12 +237,21 @@ _RULES: Mapping[tuple[str, str], Check] = {
     ("CustomerSetInput", "tags"): _each(_LINE),
     ("MailingAddressInput", "address1"): _LINE,
     ("OrderCreateOrderInput", "tags"): _each(_LINE),
+    ("DiscountCodeBasicInput", "code"): _LINE,
+    ("DiscountCodeBxgyInput", "code"): _LINE,
+    ("DiscountCodeFreeShippingInput", "code"): _LINE,
+    ("DiscountEffectInput", "percentage"): _between(0, 1, "between 0 and 1 (0.25 is 25 %)"),
     ("DiscountCustomerGetsValueInput", "percentage"): _between(0, 1, "between 0 and 1 (0.25 is 25 %)"),
     ("GiftCardCreateInput", "code"): _code_of_gift_card,
     ("ArticleCreateInput", "title"): _NAME,
     ("ArticleCreateInput", "handle"): _longest(265),
+    ("PageCreateInput", "title"): _NAME,
+    ("PageCreateInput", "handle"): _LINE,
     ("BlogCreateInput", "title"): _NAME,
     ("BlogCreateInput", "handle"): _LINE,
+    ("MarketCreateInput", "name"): _NAME,
+    ("PriceListCreateInput", "name"): _NAME,
+    ("CatalogCreateInput", "title"): _NAME,
     ("UrlRedirectInput", "path"): _path_of_shop,
 }
 
@@ -249,7 +299,7 @@ def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
             "smsMarketingConsent": made.named("CustomerSmsMarketingConsentInput"),
             "metafields": metafields,
         }),
-        ResourceType.DISCOUNT_CODES: (discount, {"codes": list_of(text, 100_000)}),
+        ResourceType.DISCOUNT_CODES: (discount, {"codes": list_of(_further_code, 100_000)}),
         ResourceType.GIFT_CARDS: (made.named("GiftCardCreateInput"), {
             "debit": made.named("GiftCardDebitInput"), "deactivate": truth,
         }),
@@ -258,24 +308,33 @@ def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
             "refunds": many("RefundInput", "orderId"),
             "fulfillments": many("FulfillmentInput", "lineItemsByFulfillmentOrder"),
         }),
-        ResourceType.BLOGS: (made.named("ArticleCreateInput"), {"blog": made.named("BlogCreateInput")}),
+        ResourceType.BLOGS: (made.named("ArticleCreateInput"), {
+            "blog": made.named("BlogCreateInput"), "content_type": _kind_of_content,
+        }),
         ResourceType.MARKETS: (made.named("MarketCreateInput"), {
             "webPresences": many("WebPresenceCreateInput"),
             "catalogs": many("CatalogCreateInput", "context"),
             "priceLists": many("PriceListCreateInput"),
-            "prices": list_of(made.named("PriceListPriceInput"), 250),
+            "prices": list_of(made.named("PriceListPriceInput"), 250_000),
         }),
         ResourceType.REDIRECTS: (made.named("UrlRedirectInput"), {}),
     }  # fmt: skip
-    return {kind: _Envelope(kind, payload, beside) for kind, (payload, beside) in contents.items()}
+    page = made.named("PageCreateInput")
+    return {
+        kind: _Envelope(kind, payload, beside, page if kind is ResourceType.BLOGS else None)
+        for kind, (payload, beside) in contents.items()
+    }
 
 
 class _Envelope(ObjectCheck):
-    """The whole of a staged record."""
+    """The whole of a staged record. `page`: what `input` is where the content type says page."""
 
-    __slots__ = ()
+    __slots__ = ("_page",)
 
-    def __init__(self, resource_type: ResourceType, payload: Check, beside: Mapping[str, Check]) -> None:
+    def __init__(
+        self, resource_type: ResourceType, payload: Check, beside: Mapping[str, Check], page: Check | None
+    ) -> None:
+        self._page = page
         everywhere: dict[str, Check] = {
             "parts": _parts, "exclude": truth, "exclude_reason": text, "source_url_path": text,
         }  # fmt: skip
@@ -283,3 +342,10 @@ class _Envelope(ObjectCheck):
         super().__init__(
             f"A staged record of {resource_type}", {"input": (payload, False)} | fields, {"input"}, is_one_of=False
         )
+
+    def __call__(self, value: Any, place: Place, problems: Problems) -> Any:
+        """The envelope put right, each type of content by its own input."""
+        if self._page is not None and type(value) is dict and value.get("content_type") == "page":
+            fields = {**self.fields, "input": (self._page, False)}
+            return ObjectCheck(self.name, fields, self.required, is_one_of=False)(value, place, problems)
+        return super().__call__(value, place, problems)

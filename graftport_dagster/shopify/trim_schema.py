@@ -47,8 +47,10 @@ MUTATIONS = _words("""
     metaobjectDefinitionCreate metaobjectUpsert metaobjectCreate
     inventorySetQuantities inventoryAdjustQuantities inventoryActivate inventoryItemUpdate
     locationAdd locationEdit locationActivate locationDeactivate
-    marketCreate marketUpdate marketDelete webPresenceCreate
-    catalogCreate priceListCreate priceListFixedPricesAdd
+    discountCodeRedeemCodeBulkDelete menuUpdate menuDelete
+    marketCreate marketUpdate marketDelete webPresenceCreate webPresenceUpdate webPresenceDelete
+    catalogCreate catalogUpdate catalogDelete priceListCreate priceListUpdate priceListDelete
+    priceListFixedPricesAdd priceListFixedPricesDelete
     translationsRegister bulkOperationRunMutation bulkOperationRunQuery bulkOperationCancel webhookSubscriptionCreate
 """)  # fmt: skip
 
@@ -59,7 +61,8 @@ QUERIES = _words("""
     collection collections collectionsCount collectionByIdentifier
     customer customers customersCount customerByIdentifier order orders ordersCount orderByIdentifier
     codeDiscountNode codeDiscountNodes codeDiscountNodeByCode discountRedeemCodeBulkCreation
-    giftCard giftCards giftCardsCount blog blogs article articles page pages menu menus
+    discountCodesCount giftCard giftCards giftCardsCount blog blogs blogsCount article articles page pages pagesCount
+    menu menus
     market markets catalog catalogs priceList priceLists webPresences
     urlRedirect urlRedirects urlRedirectsCount urlRedirectImport
     metafieldDefinition metafieldDefinitions metaobject metaobjectByHandle metaobjectDefinitionByType
@@ -101,7 +104,7 @@ OUTPUTS = _words("""
     DiscountCodeNode DiscountAutomaticNode DiscountCode DiscountAutomatic DiscountCodeBasic DiscountCodeBxgy
     DiscountCodeFreeShipping DiscountAutomaticBasic DiscountRedeemCode DiscountRedeemCodeBulkCreation
     DiscountRedeemCodeBulkCreationCode DiscountCombinesWith DiscountContext DiscountBuyerSelectionAll
-    DiscountBuyerSelection DiscountCustomers DiscountCustomerSegments Segment
+    DiscountBuyerSelection DiscountCustomers DiscountCustomerSegments DiscountMarkets Segment
     DiscountCustomerSelection DiscountCustomerAll DiscountCustomerGets DiscountCustomerGetsValue
     DiscountCustomerBuys DiscountCustomerBuysValue DiscountAmount DiscountPercentage DiscountOnQuantity
     DiscountEffect DiscountItems AllDiscountItems DiscountProducts DiscountCollections DiscountQuantity

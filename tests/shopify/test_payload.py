@@ -93,8 +93,30 @@ GOOD: dict[str, tuple[ResourceType, dict[str, Any]]] = {
     }),
     "an article": (ResourceType.BLOGS, {
         "input": {"title": "News", "handle": "news", "author": {"name": "Ann"},
-                  "blogId": ref("blogs", "main", part="blog", part_id="main")},
-        "blog": {"title": "Blog"},
+                  "body": "<p>x</p>", "tags": ["a"]},
+        "blog": {"title": "Blog", "handle": "blog"},
+    }),
+    "an article in a blog that is known": (ResourceType.BLOGS, {
+        "input": {"title": "News", "handle": "news", "author": {"name": "Ann"}, "blogId": "gid://shopify/Blog/1"},
+        "content_type": "article",
+    }),
+    "a page": (ResourceType.BLOGS, {
+        "input": {"title": "About", "handle": "about", "body": "<p>x</p>", "isPublished": True},
+        "content_type": "page",
+    }),
+    "a discount with many codes": (ResourceType.DISCOUNT_CODES, {
+        "input": {"freeShippingCodeDiscount": {"title": "Free", "code": "A0", "startsAt": "2024-01-01T00:00:00Z"}},
+        "codes": [f"A{number}" for number in range(1, 1000)],
+    }),
+    "a market with prices": (ResourceType.MARKETS, {
+        "input": {"name": "Germany", "handle": "de"},
+        "webPresences": [{"defaultLocale": "de", "subfolderSuffix": "de"}],
+        "catalogs": [{"title": "DE", "status": "ACTIVE"}],
+        "priceLists": [{"name": "DE", "currency": "EUR",
+                        "parent": {"adjustment": {"type": "PERCENTAGE_INCREASE", "value": 0}}}],
+        "prices": [{"variantId": ref("products", "1", part="variant", part_id=str(number)),
+                    "price": {"amount": "10.00", "currencyCode": "EUR"}} for number in range(300)],
+        "parts": {"web_presence": ["de"], "catalog": ["1"], "price_list": ["1"]},
     }),
     "a market": (ResourceType.MARKETS, {"input": {"name": "Germany", "conditions": {
         "regionsCondition": {"regions": [{"countryCode": "DE"}]}}}}),
@@ -142,7 +164,8 @@ def sample(name: str, argument: str) -> Any:
 @pytest.mark.shared
 @pytest.mark.parametrize(("name", "argument", "resource_type"), SAMPLES)
 def test_the_samples_are_taken(name: str, argument: str, resource_type: ResourceType) -> None:
-    assert problems(resource_type, {"input": sample(name, argument)}) == []
+    beside = {"blog": {"title": "News", "handle": "news"}} if resource_type is ResourceType.BLOGS else {}
+    assert problems(resource_type, {"input": sample(name, argument), **beside}) == []
 
 
 @pytest.mark.shared
@@ -389,7 +412,32 @@ OTHERS: dict[str, tuple[ResourceType, dict[str, Any], str, str]] = {
         ResourceType.ORDERS, order(customer={"toAssociate": {"id": ref("customers")}, "toUpsert": {}}),
         "input.customer", "ONE_OF"),
     "an article without a handle": (
-        ResourceType.BLOGS, {"input": {"title": "a", "author": {"name": "b"}}}, "input.handle", "REQUIRED"),
+        ResourceType.BLOGS, {"input": {"title": "a", "author": {"name": "b"}}, "blog": {"title": "b", "handle": "b"}},
+        "input.handle", "REQUIRED"),
+    "an article without a blog": (
+        ResourceType.BLOGS, {"input": {"title": "a", "handle": "a", "author": {"name": "b"}}}, "blog.handle",
+        "REQUIRED"),
+    "a page with an author": (
+        ResourceType.BLOGS, {"input": {"title": "a", "handle": "a", "author": {"name": "b"}}, "content_type": "page"},
+        "input.author", "UNKNOWN_FIELD"),
+    "content of another kind": (
+        ResourceType.BLOGS, {"input": {"title": "a", "handle": "a", "author": {"name": "b"}}, "content_type": "post",
+                             "blog": {"title": "b", "handle": "b"}}, "content_type", "UNKNOWN_VALUE"),
+    "a blank further code": (
+        ResourceType.DISCOUNT_CODES,
+        {"input": {"basicCodeDiscount": {"code": "a", "startsAt": "2024-01-01T00:00:00Z"}}, "codes": ["b", " "]},
+        "codes[1]", "BLANK"),
+    "a price list without a catalog": (
+        ResourceType.MARKETS, {"input": {"name": "DE"}, "priceLists": [
+            {"name": "DE", "currency": "EUR", "parent": {"adjustment": {"type": "PERCENTAGE_INCREASE", "value": 0}}}]},
+        "priceLists", "NO_CATALOG"),
+    "prices without a price list": (
+        ResourceType.MARKETS, {"input": {"name": "DE"}, "prices": [
+            {"variantId": "gid://shopify/ProductVariant/1", "price": {"amount": "1", "currencyCode": "EUR"}}]},
+        "prices", "NO_PRICE_LIST"),
+    "a web presence nowhere": (
+        ResourceType.MARKETS, {"input": {"name": "DE"}, "webPresences": [{"defaultLocale": "de"}]},
+        "webPresences[0].subfolderSuffix", "REQUIRED"),
     "an article without an author": (
         ResourceType.BLOGS, {"input": {"title": "a", "handle": "a"}}, "input.author", "REQUIRED"),
     "a redirect without a target": (ResourceType.REDIRECTS, {"input": {"path": "/a"}}, "input.target", "REQUIRED"),

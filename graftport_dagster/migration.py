@@ -17,10 +17,29 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from graftport_dagster.errors import ConfigurationError
+from graftport_dagster.mistakes import mistakes
 from graftport_dagster.records import Phase, ResourceType, json_hash
+from graftport_dagster.settings import Secret, Settings, resolve_secret
+from graftport_dagster.source_settings import AnySource, FilesSettings
+from graftport_dagster.source_settings.files import FileSpec
+
+__all__ = [
+    "Destination",
+    "FileSpec",
+    "Migration",
+    "SourceSettings",
+    "find_migration",
+    "load_migrations",
+    "migrations_folder",
+    "read_migration",
+    "resolve_secret",
+]
+
+# The settings of a source of files, under the name that they had when there was no other kind.
+SourceSettings = FilesSettings
 
 SHOPIFY_API_VERSION = "2026-10"
 MIGRATIONS_VARIABLE = "GRAFTPORT_MIGRATIONS"
@@ -35,72 +54,7 @@ _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _CRON: tuple[tuple[int, int, list[str]], ...] = ((0, 59, []), (0, 23, []), (1, 31, []), (1, 12, _MONTHS), (0, 7, _DAYS))
 
 
-def resolve_secret(reference: str, *, base: Path | None = None) -> str:
-    """The value behind `env:NAME` or `file:PATH`; anything else is the value itself.
-
-    Raises ConfigurationError naming the variable or file (never its content) when it is absent or empty.
-    """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        if value := os.environ.get(name, "").strip():
-            return value
-        raise ConfigurationError(
-            f"The environment variable {name} is not set.", code="SECRET_MISSING", hint=f"Set {name} and run again."
-        )
-    if kind == "file":
-        path = Path(name) if base is None else base / name
-        try:
-            if value := path.read_text(encoding="utf-8").strip():
-                return value
-        except OSError:
-            pass
-        raise ConfigurationError(
-            f"The secret file {name} is absent, unreadable or empty.", code="SECRET_MISSING",
-            hint="Write the secret into that file, readable by this user.",
-        )  # fmt: skip
-    return reference
-
-
-def _is_reference(value: str) -> str:
-    if value.partition(":")[0] not in {"env", "file"}:
-        raise ValueError("write a secret as env:NAME or file:PATH, never into the migration file")
-    return value
-
-
-Secret = Annotated[str, AfterValidator(_is_reference)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileSpec(_Model):
-    """One file of rows. Separator, encoding and id column are detected where they are not given."""
-
-    path: str
-    format: Literal["auto", "csv", "json", "jsonl", "excel", "magento_export"] = "auto"
-    id_column: str = ""
-    separator: str = ""
-    encoding: str = ""
-    sheet: str = ""
-
-
-class SourceSettings(_Model):
-    """Where the rows come from. `platform` names the packaged mappings and starts every identity."""
-
-    type: Literal["files"] = "files"
-    platform: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "files"
-    root: str = "."
-    files: Mapping[ResourceType, FileSpec | list[FileSpec]] = Field(default_factory=dict)
-    magento_export: FileSpec | list[FileSpec] | None = None
-    address_suffix: str = ".html"
-    hidden_addresses: bool = True
-    category_ancestors: bool = False
-    attribute_sets: list[str] = Field(default_factory=list)
-    max_record_mb: Annotated[float, Field(gt=0)] = 16
-
-
-class Destination(_Model):
+class Destination(Settings):
     """The Shopify store. `simulator://` is the embedded one; else `<shop>.myshopify.com` or a URL.
 
     Either `access_token`, or `client_id` and `client_secret` of an app of the store's own organisation.
@@ -140,7 +94,7 @@ class Destination(_Model):
         return self
 
 
-class Defaults(_Model):
+class Defaults(Settings):
     """Options of every run of this migration; a run may say otherwise where `RunOptions` has the same name."""
 
     conflict_strategy: Literal["overwrite", "skip"] = "overwrite"
@@ -151,7 +105,7 @@ class Defaults(_Model):
     abort_after: Annotated[int, Field(ge=1)] = 25
 
 
-class Schedule(_Model):
+class Schedule(Settings):
     """A schedule, off until somebody turns it on."""
 
     cron: str
@@ -191,13 +145,13 @@ def _is_cron_field(field: str, allowed: tuple[int, int, list[str]]) -> bool:
     return True
 
 
-class Migration(_Model):
+class Migration(Settings):
     """One merchant's move, as its file says. `folder` is where the file lies; paths are relative to it."""
 
     slug: str
     folder: Path
     description: str = ""
-    source: SourceSettings
+    source: AnySource
     destination: Destination = Destination()
     resource_types: list[ResourceType] = Field(default_factory=list)
     mappings: str = "mappings"
@@ -242,11 +196,6 @@ class Migration(_Model):
     def settings_hash(self) -> str:
         """Changes whenever anything that mappings can see besides the record changes."""
         return json_hash({"settings": dict(self.settings), "publications": self.publications})
-
-    @property
-    def source_root(self) -> Path:
-        """The folder that the source's file paths are relative to."""
-        return (self.folder / self.source.root).resolve()
 
 
 def migrations_folder() -> Path:
@@ -304,7 +253,7 @@ def read_migration(path: Path) -> Migration:
     try:
         migration = Migration.model_validate({**raw, **own})
     except ValidationError as error:
-        named += _problems(error)
+        named += mistakes(error, Migration)
     if named:
         raise ConfigurationError("; ".join(named), code="MIGRATION_FILE", path=path.name)
     return migration
@@ -339,67 +288,3 @@ def _read(path: Path) -> object:
         hint = "YAML is indented with spaces, never with tabs." if "'\\t'" in told else ""
         place = f"{path.name}:{mark.line + 1}:{mark.column + 1}" if mark else path.name
     raise ConfigurationError(told, code="MIGRATION_FILE", path=place, hint=hint)
-
-
-# A file is one specification or a list of them; pydantic names the two, and complains of the one not meant as well.
-_EITHER = ("FileSpec", "list[FileSpec]")
-_EXPECTED = {
-    "missing": "must be given",
-    "model_type": "expects settings below it, `key: value`",
-    "dict_type": "expects settings below it, `key: value`",
-    "mapping_type": "expects settings below it, `key: value`",
-    "list_type": "expects a list, `[first, second]`",
-    "string_type": "expects a text; what looks like a number or a date stands in quotes",
-    "bool_parsing": "expects true or false",
-    "bool_type": "expects true or false",
-    "int_parsing": "expects a whole number",
-    "int_type": "expects a whole number",
-    "int_from_float": "expects a whole number",
-    "float_parsing": "expects a number",
-    "float_type": "expects a number",
-}
-
-
-def _problems(error: ValidationError) -> list[str]:
-    """Every mistake once, in words of this file."""
-    items = error.errors(include_url=False)
-    wrong_kind = [item for item in items if item["loc"] and item["loc"][-1] in _EITHER]
-    rest = [item for item in items if item not in wrong_kind]
-    within = {_parents(item) for item in rest}
-    told = [_problem(item) for item in rest]
-    misplaced = dict.fromkeys(_parents(item) for item in wrong_kind)
-    untold = [place for place in misplaced if not any(other[: len(place)] == place for other in within)]
-    return told + [f"{'.'.join(place)}: expects {{path: …}}, or a list of those" for place in untold]
-
-
-def _parents(item: Any) -> tuple[str, ...]:
-    return tuple(str(part) for part in item["loc"] if part not in _EITHER)
-
-
-def _problem(item: Any) -> str:
-    *parents, last = _parents(item) or ("",)
-    place = ".".join([*parents, last])
-    kind = item["type"]
-    if kind in {"enum", "literal_error"}:
-        return f"{place}: {_none_of(str(item['input']), item['ctx']['expected'])}"
-    if kind != "extra_forbidden":
-        return f"{place}: {_EXPECTED.get(kind) or item['msg'].removeprefix('Value error, ').removeprefix('Input ')}"
-    near = difflib.get_close_matches(last, _known_keys(parents), n=1)
-    return f"{place}: unknown key" + (f", did you mean {near[0]}?" if near else "")
-
-
-def _none_of(given: str, expected: str) -> str:
-    words = re.findall(r"'([^']*)'", expected)
-    near = difflib.get_close_matches(given, words, n=1)
-    return f"{given[:40]} is none of {', '.join(words)}" + (f"; did you mean {near[0]}?" if near else "")
-
-
-_MODELS: Mapping[str, type[BaseModel]] = {
-    "source": SourceSettings, "destination": Destination, "options": Defaults, "schedules": Schedule,
-    "files": FileSpec, "magento_export": FileSpec,
-}  # fmt: skip
-
-
-def _known_keys(parents: list[str]) -> list[str]:
-    model = next((_MODELS[part] for part in reversed(parents) if part in _MODELS), Migration)
-    return list(model.model_fields)

@@ -9,6 +9,7 @@ import pytest
 
 from graftport_dagster.migration import load_migrations
 from graftport_dagster.records import ResourceType
+from graftport_dagster.source_settings import FilesSettings
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo"
 JSON_LINES = sorted(DEMO.glob("*.jsonl"))
@@ -34,6 +35,7 @@ def test_demo_is_small() -> None:
 
 def test_every_file_named_by_the_demo_is_there() -> None:
     source = load_migrations(DEMO)["demo"].source
+    assert isinstance(source, FilesSettings)
     loaded = {ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS}
     assert set(source.files) == set(ResourceType) - loaded
     for spec in [source.magento_export, *source.files.values()]:
@@ -95,6 +97,7 @@ def test_people_of_the_demo_are_invented() -> None:
 @pytest.mark.parametrize("path", JSON_LINES, ids=lambda path: path.name)
 def test_prepared_json_lines_are_objects_with_an_id(path: Path) -> None:
     source = load_migrations(DEMO)["demo"].source
+    assert isinstance(source, FilesSettings)
     spec = source.files[ResourceType(path.stem)]
     assert not isinstance(spec, list)
     ids = [json.loads(line)[spec.id_column] for line in path.read_text(encoding="utf-8").splitlines()]

@@ -8,6 +8,7 @@ from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import read_migration
 
 SOURCE = "source: {platform: magento, magento_export: {path: products.csv}}\n"
+MAGENTO = "source: {type: magento, access_token: env:TOKEN, %s}\n"
 SHOP = "destination: {shop: %s, access_token: env:TOKEN}\n"
 SCHEDULE = "schedules: {nightly: {cron: '%s', time_zone: %s}}\n"
 
@@ -37,6 +38,18 @@ def refusal(folder: Path, text: str, name: str = "acme.yaml") -> str:
         ("source: {max_record_mb: big}\n", "source.max_record_mb: expects a number"),
         ("source: {}\noptions: {max_deleted_share: 7}\n", "options.max_deleted_share: should be less than"),
         ("destination: {}\n", "source: must be given"),
+        ("source: {type: magneto}\n", "source.type: magneto is none of files, magento"),
+        ("source: {type: magneto}\n", "did you mean magento?"),
+        ("source: {type: magento}\n", "source.url: must be given"),
+        (MAGENTO % "url: shop.example", "source.url: write the whole address, like https://shop.example"),
+        (MAGENTO % "url: 'https://u:p@shop.example'", "source.url: an address holds no user name"),
+        (
+            MAGENTO % "url: 'https://shop.example', stor_view: de",
+            "source.stor_view: unknown key, did you mean store_view",
+        ),
+        (MAGENTO % "url: 'https://shop.example', consumer_key: env:A", "source: give an integration's consumer_key"),
+        ("source: {type: files, file: {}}\n", "source.file: unknown key, did you mean files?"),
+        ("source: {files: {customers: {path: a, sheeet: b}}}\n", "customers.sheeet: unknown key, did you mean sheet?"),
         (SOURCE + "slug: other\n", "slug: unknown key, the file's own name and place say it"),
         (SOURCE + "folder: /\n", "folder: unknown key, the file's own name and place say it"),
         (SOURCE + "schedules: {a b: {cron: '0 * * * *'}}\n", "'a b' is no name of a schedule"),

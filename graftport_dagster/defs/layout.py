@@ -47,8 +47,7 @@ class Layout:
         """
         for resource_type in self.migration.resource_types:
             pipeline.must_be_loadable(resource_type)
-        source = self.migration.source
-        named = self.migration.resource_types or ([] if source.magento_export else list(source.files))
+        named = self.migration.resource_types or self.migration.source.named_types()
         return tuple(kind for kind in ResourceType if kind in (named or ResourceType) and kind in pipeline.loadable())
 
     @cached_property

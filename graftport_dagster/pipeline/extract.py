@@ -34,7 +34,7 @@ class Extracted:
 
 def extract(work: Work, resource_type: ResourceType) -> Extracted:
     """Reads one resource type. Raises ConfigurationError where the source cannot be read at all."""
-    source = open_source(work.migration)
+    source = open_source(work.migration, stop=work.should_stop)
     try:
         return _Extract(work, resource_type, source).run()
     finally:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from graftport_dagster import simulator
 from graftport_dagster.loaders.loader import LEASE_SECONDS
-from graftport_dagster.migration import Migration, resolve_secret
+from graftport_dagster.migration import Migration
 from graftport_dagster.records import Run
+from graftport_dagster.settings import resolve_secret
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials, Credentials
 from graftport_dagster.store.place import report_folder, state_folder

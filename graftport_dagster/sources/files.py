@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, TransientError
-from graftport_dagster.migration import FileSpec, SourceSettings
 from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, ResourceType, SourceRecord
+from graftport_dagster.source_settings.files import FileSpec, FilesSettings
 from graftport_dagster.sources.file_bytes import modified_at, refusal, sha256_of
 from graftport_dagster.sources.magento_export import REQUIRED_COLUMNS, TYPES, MagentoExport
 from graftport_dagster.sources.magento_index import MagentoIndex, RowRules
@@ -32,7 +32,7 @@ class FileSource:
     redirects takes their place. `scratch`: where the export's temporary folder goes, the system's by default.
     """
 
-    def __init__(self, settings: SourceSettings, root: Path, scratch: Path | None = None) -> None:
+    def __init__(self, settings: FilesSettings, root: Path, scratch: Path | None = None) -> None:
         self._settings = settings
         self._scratch = scratch
         self._root = root

@@ -1,13 +1,22 @@
 """The one door to sources: a migration in, its source out."""
 
+from collections.abc import Callable
+
+from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.source import Source
 
 
-def open_source(migration: Migration) -> Source:
+def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -> Source:
     """The source that the migration names, open until `close()`.
 
-    Raises ConfigurationError where its settings contradict each other; files are looked at when they are read.
+    `stop` is asked while the source waits for another computer. Raises ConfigurationError where its settings
+    contradict each other or a secret is absent; nothing is asked before it is read.
     """
-    return FileSource(migration.source, migration.source_root)
+    settings = migration.source
+    if isinstance(settings, FilesSettings):
+        return FileSource(settings, (migration.folder / settings.root).resolve())
+    del stop
+    raise ConfigurationError(f"A source of type {settings.type} cannot be read by this build.", code="NO_SOURCE")

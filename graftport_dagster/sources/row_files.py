@@ -14,7 +14,7 @@ from typing import IO
 
 import orjson
 
-from graftport_dagster.migration import FileSpec
+from graftport_dagster.source_settings.files import FileSpec
 from graftport_dagster.sources.csv_rows import CsvRows
 from graftport_dagster.sources.excel_rows import OTHER_WORKBOOKS, excel_rows
 from graftport_dagster.sources.file_bytes import (

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from graftport_dagster.simulator import (
+    addresses,
     bulk,
     collections,
+    consent,
+    customers,
     files,
     inventory,
     locations,
@@ -28,7 +31,7 @@ from graftport_dagster.simulator.state import State
 PARTS = (
     shop.PART, locations.PART, publications.PART, metafields.PART, metafield_definitions.PART, files.PART,
     uploads.PART, products.PART, product_set.PART, variants.PART, inventory.PART, collections.PART, redirects.PART,
-    bulk.PART,
+    customers.PART, addresses.PART, consent.PART, bulk.PART,
 )  # fmt: skip
 
 

@@ -128,6 +128,20 @@ TYPES: dict[str, dict[str, str]] = {
     "fileUpdate": {"files": "[FileUpdateInput!]!"},
     "fileDelete": {"fileIds": "[ID!]!"},
     "inventoryItemUpdate": {"id": "ID!", "input": "InventoryItemInput!"},
+    "customerSet": {"input": "CustomerSetInput!", "identifier": "CustomerSetIdentifiers"},
+    "customerCreate": {"input": "CustomerInput!"},
+    "customerUpdate": {"input": "CustomerInput!"},
+    "customerDelete": {"input": "CustomerDeleteInput!"},
+    "customerAddressCreate": {"customerId": "ID!", "address": "MailingAddressInput!", "setAsDefault": "Boolean"},
+    "customerAddressUpdate": {
+        "customerId": "ID!",
+        "addressId": "ID!",
+        "address": "MailingAddressInput!",
+        "setAsDefault": "Boolean",
+    },
+    "customerAddressDelete": {"customerId": "ID!", "addressId": "ID!"},
+    "customerEmailMarketingConsentUpdate": {"input": "CustomerEmailMarketingConsentUpdateInput!"},
+    "customerSmsMarketingConsentUpdate": {"input": "CustomerSmsMarketingConsentUpdateInput!"},
     "tagsAdd": {"id": "ID!", "tags": "[String!]!"},
     "tagsRemove": {"id": "ID!", "tags": "[String!]!"},
 }
@@ -169,6 +183,36 @@ def shared() -> Path:
     if not (SHARED / "shopify").is_dir():
         pytest.skip("shared/shopify is absent")
     return SHARED / "shopify"
+
+
+class Recorded:
+    """userErrors as real shops answered them."""
+
+    def __init__(self, path: Path) -> None:
+        self._errors: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
+        self.mutations = set(self._errors)
+
+    def missing(
+        self, mutation: str, provoked: list[dict[str, Any]], excused: dict[str, str]
+    ) -> list[tuple[Any, str, str]]:
+        """What was recorded of a mutation and neither provoked nor excused: code, field, message."""
+        known = {(json.dumps(it["field"]), it["message"]) for it in provoked}
+        coded = {(json.dumps(it["field"]), it["message"], it.get("code")) for it in provoked}
+        missing = []
+        for it in self._errors[mutation]:
+            key = (json.dumps(it["field"]), it["message"])
+            shown = f"{'.'.join(it['field'] or ())}: {it['message']}"
+            if shown.startswith(tuple(excused)) or it["message"].startswith(tuple(excused)):
+                continue
+            if key not in known or (it["code_was_selected"] and (*key, it["code"]) not in coded):
+                missing.append((it["code"], *key))
+        return missing
+
+
+@pytest.fixture(scope="session")
+def recorded(shared: Path) -> Recorded:
+    """The recorded userErrors beside the project."""
+    return Recorded(shared / "user_errors.json")
 
 
 def read_json(path: Path) -> Any:

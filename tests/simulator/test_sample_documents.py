@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.shared
 
-EXECUTED = ("collections", "inventory", "locations", "redirects", "shop")
+EXECUTED = ("collections", "customers", "inventory", "locations", "redirects", "shop")
 REFUSED = {
     "article_update_missing_required": "INVALID_VARIABLE",
     "customerSet_metafields": "INVALID_VARIABLE",

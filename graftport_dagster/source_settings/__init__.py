@@ -11,8 +11,9 @@ from pydantic import Discriminator, Tag
 from graftport_dagster.source_settings.files import FilesSettings
 from graftport_dagster.source_settings.magento import MagentoSettings
 from graftport_dagster.source_settings.source_model import SourceModel
+from graftport_dagster.source_settings.sql import SqlSettings
 
-__all__ = ["AnySource", "FilesSettings", "MagentoSettings", "SourceModel"]
+__all__ = ["AnySource", "FilesSettings", "MagentoSettings", "SourceModel", "SqlSettings"]
 
 
 def _type_of(source: Any) -> str | None:
@@ -24,6 +25,7 @@ def _type_of(source: Any) -> str | None:
 
 AnySource = Annotated[
     Annotated[FilesSettings, Tag("files")]
-    | Annotated[MagentoSettings, Tag("magento")],
+    | Annotated[MagentoSettings, Tag("magento")]
+    | Annotated[SqlSettings, Tag("sql")],
     Discriminator(_type_of),
 ]  # fmt: skip

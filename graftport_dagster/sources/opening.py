@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
-from graftport_dagster.source_settings import FilesSettings
+from graftport_dagster.source_settings import FilesSettings, SqlSettings
 from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.source import Source
+from graftport_dagster.sources.sql import SqlSource
 
 
 def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -> Source:
@@ -18,5 +19,7 @@ def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: Fals
     settings = migration.source
     if isinstance(settings, FilesSettings):
         return FileSource(settings, (migration.folder / settings.root).resolve())
+    if isinstance(settings, SqlSettings):
+        return SqlSource(settings, migration.folder)
     del stop
     raise ConfigurationError(f"A source of type {settings.type} cannot be read by this build.", code="NO_SOURCE")

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from sqlalchemy import create_engine, text
 
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.migration import FileSpec, Migration, SourceSettings
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, json_hash
+from graftport_dagster.source_settings import AnySource
+from graftport_dagster.source_settings.sql import SqlRows, SqlSettings
 from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Source
 
@@ -50,8 +53,18 @@ def _write_magento(folder: Path, shop: Shop) -> None:
     (folder / "rows.csv").write_text("\n".join(lines) + "\n")
 
 
+def _write_sql(folder: Path, shop: Shop) -> None:
+    engine = create_engine(f"sqlite:///{folder / 'shop.db'}")
+    with engine.begin() as connection:
+        for statement in ("DROP TABLE IF EXISTS person", "CREATE TABLE person (sku TEXT PRIMARY KEY, note TEXT)"):
+            connection.execute(text(statement))
+        for name in shop:
+            connection.execute(text("INSERT INTO person VALUES (:name, 'a note')"), {"name": name})
+    engine.dispose()
+
+
 PLAIN = ResourceType.CUSTOMERS
-MAKERS: dict[str, tuple[Writer, SourceSettings, ResourceType]] = {
+MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
     "csv": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="rows.csv")}), PLAIN),
     "jsonl": (_write_jsonl, SourceSettings(files={PLAIN: FileSpec(path="rows.jsonl")}), PLAIN),
     "json": (_write_json, SourceSettings(files={PLAIN: FileSpec(path="rows.json")}), PLAIN),
@@ -59,6 +72,14 @@ MAKERS: dict[str, tuple[Writer, SourceSettings, ResourceType]] = {
     "magento": (
         _write_magento, SourceSettings(platform="magento", magento_export=FileSpec(path="rows.csv")),
         ResourceType.PRODUCTS,
+    ),
+    "sql": (
+        _write_sql,
+        SqlSettings(
+            type="sql", url="env:SHOP_DATABASE",
+            queries={PLAIN: SqlRows(query="SELECT * FROM person ORDER BY rowid", id_column="sku")},
+        ),
+        PLAIN,
     ),
 }  # fmt: skip
 
@@ -88,7 +109,8 @@ class Sourced:
 
 
 @pytest.fixture(params=sorted(MAKERS))
-def sourced(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sourced]:
+def sourced(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sourced]:
+    monkeypatch.setenv("SHOP_DATABASE", "sqlite:///shop.db")
     made = Sourced(request.param, tmp_path)
     yield made
     made.close()

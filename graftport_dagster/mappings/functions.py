@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from graftport_dagster.errors import TransformError
-from graftport_dagster.mappings.html import clean_html, plain_text
+from graftport_dagster.mappings import places
+from graftport_dagster.mappings.html import clean_html, plain_text, with_image_addresses
 
 _PLAIN_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
 _NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
@@ -257,6 +258,47 @@ def weight_unit(context: Context, unit: Any = None) -> str:
     return found
 
 
+def country_code(context: Context, text: Any) -> str | None:
+    """ISO's two letters from a code or a name; nothing, and a warning, where it is no country."""
+    if text is None or not str(text).strip():
+        return None
+    found = places.country_code(str(text))
+    if found is None:
+        context.warn("UNKNOWN_COUNTRY", f"{_shown(text)} is no country that Shopify knows: left out.")
+    return found
+
+
+def province_code(context: Context, country: Any, text: Any, other: Any = None) -> str | None:
+    """Shopify's code from a code or name, or else another; nothing in countries without provinces."""
+    given = [str(text) for text in (text, other) if text is not None and str(text).strip()]
+    if country is None or not given or not places.has_provinces(str(country)):
+        return None
+    found = next((code for code in (places.province_code(str(country), text) for text in given) if code), None)
+    if found is None:
+        context.warn("UNKNOWN_PROVINCE", f"{_shown(given[-1])} is no province of {country}: left out.")
+    return found
+
+
+def phone(context: Context, text: Any, country: Any = None) -> str | None:
+    """E.164 from how people write numbers; nothing, and a warning, where it is none."""
+    if text is None or not str(text).strip():
+        return None
+    found = places.phone(str(text), None if country is None else str(country))
+    if found is None:
+        context.warn("BAD_PHONE", f"{_shown(text)} is no telephone number: left out.")
+    return found
+
+
+def _html_images(context: Context, html: Any) -> str | None:
+    if html is None:
+        return None
+    moved = context.settings.get("image_addresses") or {}
+    shop = context.settings.get("shop_url") or ""
+    if not shop and (media := context.settings.get("media_base_url")):
+        shop = "{0.scheme}://{0.netloc}".format(urlsplit(str(media)))
+    return with_image_addresses(str(html), {str(old): str(new) for old, new in moved.items()}, str(shop))
+
+
 def _html(context: Context, html: Any) -> str | None:
     return None if html is None else clean_html(str(html), context.settings.get("media_base_url"), context.warn)
 
@@ -285,6 +327,9 @@ FUNCTIONS: tuple[MappingFunction, ...] = (
                     '$html("<p onclick=\'x()\'>Soft</p><script>y()</script>")', "<p>Soft</p>", in_context=True),
     MappingFunction("html_text", _html_text, "html", "its text, tags gone and entities read",
                     '$html_text("<p>Warm &amp; soft</p><p>Wash cold</p>")', "Warm & soft\nWash cold"),
+    MappingFunction("html_images", _html_images, "html", "with pictures' addresses made whole and moved by settings",
+                    '$html_images("<img src=\'https://shop.example/media/a.jpg\'>")',
+                    "<img src='https://shop.example/media/a.jpg'>", in_context=True),
     MappingFunction("iso", iso, "date[, zone]", "the moment in UTC, ISO 8601; BAD_DATE else",
                     '$iso("2024-01-31 10:20:30", "Europe/Berlin")', "2024-01-31T09:20:30Z"),
     MappingFunction("ref", ref, "resource_type, source_id[, part, part_id]", "a reference to what that record became",
@@ -301,6 +346,12 @@ FUNCTIONS: tuple[MappingFunction, ...] = (
                     '$media_url("https://shop.example/a b.jpg")', "https://shop.example/a%20b.jpg", in_context=True),
     MappingFunction("setting", setting, "name, default", "one of the migration's settings",
                     '$setting("vendor", "House brand")', "House brand", in_context=True),
+    MappingFunction("country_code", country_code, "code or name", "two capitals; nothing and a warning where unknown",
+                    '$country_code("Österreich")', "AT", in_context=True),
+    MappingFunction("province_code", province_code, "country, text[, other]", "Shopify's code, from a code or name",
+                    '$province_code("MX", "Nuevo León")', "NL", in_context=True),
+    MappingFunction("phone", phone, "text[, country]", "E.164; nothing and a warning where it is no number",
+                    '$phone("(01) 876 54-32", "AT")', "+4318765432", in_context=True),
     MappingFunction("weight_unit", weight_unit, "[unit]", "Shopify's word for it, or for the setting weight_unit",
                     '$weight_unit("kgs")', "KILOGRAMS", in_context=True),
     MappingFunction("warn", _warn, "code, message", "nothing; the record carries the warning",

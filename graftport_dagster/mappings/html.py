@@ -5,7 +5,7 @@ anything to remove never differs from the source. What mappings call these is in
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from html.parser import HTMLParser
 from urllib.parse import quote
@@ -19,6 +19,8 @@ _SUSPICIOUS = re.compile(
 )
 _DIRECTIVE = re.compile(r"\{\{\s*(\w+)(.*?)\}\}", re.DOTALL)
 _ARGUMENT = re.compile(r"url\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|&quot;(.*?)&quot;|(\S+))")
+_PICTURE = re.compile(r"<(?:img|source|video)\b[^>]*>", re.IGNORECASE)
+_PICTURE_ADDRESS = re.compile(r"(\b(?:src|srcset|poster)\s*=\s*)([\"'])(.*?)\2", re.IGNORECASE | re.DOTALL)
 _WITH_CONTENT = frozenset({"script", "style", "object", "embed", "applet", "select", "textarea", "head"})
 _VOID = frozenset(
     {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "base", "source", "track", "wbr"}
@@ -63,6 +65,31 @@ def clean_html(html: str, media_base: str | None, warn: Warn) -> str:
     if cleaner.removed:
         warn("HTML_CLEANED", f"Removed from the text: {', '.join(sorted(cleaner.removed))}.")
     return "".join(cleaner.out)
+
+
+def with_image_addresses(html: str, moved: Mapping[str, str], shop: str) -> str:
+    """Pictures where they are now: an address that begins as one of `moved` gets the new beginning, the longest wins.
+
+    An address within the old shop (`/media/a.jpg`) is made a whole one with `shop` first. All else stays as it is.
+    """
+    beginnings = sorted(moved, key=len, reverse=True)
+
+    def address(old: str) -> str:
+        whole = shop.rstrip("/") + old if shop and old.startswith("/") and not old.startswith("//") else old
+        start = next((one for one in beginnings if one and whole.startswith(one)), "")
+        return moved[start] + whole[len(start) :] if start else whole
+
+    def candidate(text: str) -> str:
+        old, blank, size = text.strip().partition(" ")
+        return address(old) + blank + size
+
+    def attribute(found: re.Match[str]) -> str:
+        name, quoted, value = found.group(1), found.group(2), found.group(3)
+        several = name.strip().lower().startswith("srcset")
+        new = ", ".join(map(candidate, value.split(","))) if several else address(value)
+        return f"{name}{quoted}{new}{quoted}"
+
+    return _PICTURE.sub(lambda tag: _PICTURE_ADDRESS.sub(attribute, tag.group()), html)
 
 
 def plain_text(html: str) -> str:

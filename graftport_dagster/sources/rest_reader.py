@@ -232,7 +232,7 @@ class RestReader:
         return max(0.0, float(left.total_seconds()))
 
     def _backoff(self, attempt: int) -> float:
-        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt - 1))
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (attempt - 1))
         return longest / 2 + self._clock.spread(longest / 2)
 
     def _wait_for_turn(self) -> None:

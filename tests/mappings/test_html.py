@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graftport_dagster.mappings.html import clean_html, plain_text
+from graftport_dagster.mappings.html import clean_html, plain_text, with_image_addresses
 
 
 def cleaned(html: str, base: str | None = None) -> tuple[str, list[str]]:
@@ -81,3 +81,31 @@ def test_cleaning_never_fails_and_leaves_no_script(html: str) -> None:
     result, _ = cleaned(html)
     assert "<script" not in result.lower()
     plain_text(html)
+
+
+MOVED = {
+    "https://old.example/media/": "https://cdn.example/",
+    "https://old.example/media/wysiwyg/": "https://w.example/",
+}
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ('<img alt="x" src="https://old.example/media/a.jpg">', '<img alt="x" src="https://cdn.example/a.jpg">'),
+        ("<IMG SRC='/media/wysiwyg/a b.jpg'/>", "<IMG SRC='https://w.example/a b.jpg'/>"),
+        ('<img src="/pub/x.png">', '<img src="https://old.example/pub/x.png">'),
+        (
+            '<img srcset="/media/a.jpg 1x, https://b.example/c.jpg 2x" src="//b.example/c.jpg">',
+            '<img srcset="https://cdn.example/a.jpg 1x, https://b.example/c.jpg 2x" src="//b.example/c.jpg">',
+        ),
+        ('<a href="/media/a.jpg">src="/media/a.jpg"</a>', '<a href="/media/a.jpg">src="/media/a.jpg"</a>'),
+    ],
+)
+def test_pictures_are_named_where_they_are_now_and_nothing_else_is_touched(html: str, expected: str) -> None:
+    assert with_image_addresses(html, MOVED, "https://old.example") == expected
+
+
+def test_without_settings_pictures_stay_as_they_are() -> None:
+    html = '<p><img src="/media/a.jpg"></p>'
+    assert with_image_addresses(html, {}, "") == html

@@ -4,13 +4,15 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import requests
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 
@@ -88,3 +90,37 @@ def simulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def serving_woocommerce() -> Callable[..., AbstractContextManager[str]]:
+    """Starts a simulated WooCommerce with these options in a process of its own, and ends it; its address."""
+
+    @contextmanager
+    def serving(*options: str) -> Iterator[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "graftport_dagster.simulator.woocommerce", "--port", "0", *options],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    return serving
+
+
+@pytest.fixture(scope="session")
+def _woocommerce(serving_woocommerce: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    with serving_woocommerce("--behind-tls") as url:
+        yield url
+
+
+@pytest.fixture
+def woocommerce_url(_woocommerce: str) -> str:
+    """The address of a simulated WooCommerce that takes keys as over https, as it was made; for one test to edit."""
+    requests.post(f"{_woocommerce}/_simulator/reset", timeout=20).raise_for_status()
+    return _woocommerce

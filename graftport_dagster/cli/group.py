@@ -28,7 +28,7 @@ COMMANDS = {
     "pause": ("migrations", "Stop every run, sensor and retry of a migration until it is resumed."),
     "resume": ("migrations", "Lift a pause."),
     "mapping": ("mapping", "History, pins and previews of mappings."),
-    "simulator": ("simulator", "Serve a simulated Shopify store until Ctrl-C."),
+    "simulator": ("simulator", "Serve a simulated Shopify store, or another simulated shop, until Ctrl-C."),
 }
 
 # Which argument or option a refusal is about, where its code says so.

@@ -1,6 +1,6 @@
-"""`graftport simulator`: a simulated Shopify store to rehearse against.
+"""`graftport simulator`: a simulated store, or a simulated shop to move from, to rehearse against.
 
-The simulator is in `simulator/` and shares no code with us; here are its command line, and the way
+The simulators are in `simulator/` and share no code with us; here are their command line, and the way
 to the embedded one that a migration into `simulator://` uses.
 """
 
@@ -14,6 +14,7 @@ from graftport_dagster.cli.inputs import examples
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.store.place import state_folder
 
+_PLATFORMS = ("shopify", "woocommerce")
 _PLANS = ("standard", "advanced", "plus", "enterprise")
 
 
@@ -22,12 +23,16 @@ _PLANS = ("standard", "advanced", "plus", "enterprise")
         "graftport simulator --port 8500 --state rehearsal.sqlite",
         "graftport simulator --port 8500 --state rehearsal.sqlite --plan plus --faults faults.json",
         "graftport simulator --embedded-url",
+        "graftport simulator --platform woocommerce --port 8600 --state shop",
     )
 )
+@click.option("--platform", type=click.Choice(_PLATFORMS), default="shopify", show_default=True,
+              help="What is simulated: the store that is moved into, or a shop that is moved from.")  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), metavar="P", help="The port; 0 takes a free one.")
-@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-              help="The file that keeps the shop; a new file is a new shop.")  # fmt: skip
+@click.option("--state", type=click.Path(path_type=Path), metavar="FILE",
+              help="What keeps the shop; a new one is made. Of WooCommerce a folder of JSON.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="What a new WooCommerce shop is made from.")
 @click.option("--plan", type=click.Choice(_PLANS), default="standard", show_default=True,
               help="The Shopify plan, which decides the points per second.")  # fmt: skip
 @click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -36,14 +41,16 @@ _PLANS = ("standard", "advanced", "plus", "enterprise")
 @click.option("--embedded-url", is_flag=True, help="Print where the embedded store of this folder answers, and end.")
 @json_option
 def simulator(
-    *, host: str, port: int | None, state: Path | None, plan: str, faults: Path | None, latency_ms: float,
-    embedded_url: bool, as_json: bool,
+    *, platform: str, host: str, port: int | None, state: Path | None, seed: int, plan: str, faults: Path | None,
+    latency_ms: float, embedded_url: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Serve a simulated Shopify store until Ctrl-C.
+    """Serve a simulated Shopify store, or another simulated shop, until Ctrl-C.
 
-    It answers POST /admin/api/<version>/graphql.json with any token, and shows what is in it under
+    The store answers POST /admin/api/<version>/graphql.json with any token, and shows what is in it under
     /_simulator/objects?type=Product. Its state is a file and survives a restart.
     """
+    if platform == "woocommerce":
+        return _serve_woocommerce(host, port, state, seed, faults, latency_ms, as_json=as_json)
     # Not at the top: the server's parts take a while to import, and --help needs none of them.
     from graftport_dagster.simulator import SimulatorNotStartedError, ensure, serve
 
@@ -64,6 +71,23 @@ def simulator(
     try:
         serve(
             host, port, state, plan=plan, faults=faults, latency_ms=latency_ms,
+            listening=lambda bound: _say(f"http://{host}:{bound}", as_json=as_json),
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The simulator cannot be served: {error}.", code="SIMULATOR") from error
+    return ExitStatus.DONE
+
+
+def _serve_woocommerce(
+    host: str, port: int | None, state: Path | None, seed: int, faults: Path | None, latency_ms: float, *, as_json: bool
+) -> int:
+    from graftport_dagster.simulator.woocommerce import serve
+
+    if port is None:
+        raise click.UsageError("Give --port.", click.get_current_context())
+    try:
+        serve(
+            host, port, state=state, seed=seed, faults=faults, latency_ms=latency_ms,
             listening=lambda bound: _say(f"http://{host}:{bound}", as_json=as_json),
         )  # fmt: skip
     except (OSError, ValueError) as error:

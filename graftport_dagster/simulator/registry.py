@@ -10,28 +10,38 @@ from typing import Any
 from graftport_dagster.simulator import (
     addresses,
     bulk,
+    catalogs,
     collections,
     consent,
+    content,
     customers,
+    discounts,
     files,
+    gift_cards,
     inventory,
     locations,
+    markets,
+    menus,
     metafield_definitions,
     metafields,
     product_set,
     products,
     publications,
+    redeem_codes,
     redirects,
     shop,
     uploads,
     variants,
+    web_presences,
 )
 from graftport_dagster.simulator.state import State
 
 PARTS = (
     shop.PART, locations.PART, publications.PART, metafields.PART, metafield_definitions.PART, files.PART,
     uploads.PART, products.PART, product_set.PART, variants.PART, inventory.PART, collections.PART, redirects.PART,
-    customers.PART, addresses.PART, consent.PART, bulk.PART,
+    customers.PART, addresses.PART, consent.PART,
+    discounts.PART, redeem_codes.PART, gift_cards.PART, content.PART, menus.PART, markets.PART, web_presences.PART,
+    catalogs.PART, bulk.PART,
 )  # fmt: skip
 
 
@@ -44,9 +54,11 @@ def open_state(path: Path, **options: Any) -> State:
 
 
 def furnish(state: State) -> None:
-    """Gives an empty shop its first location and its publications."""
-    if state.count("Location"):
-        return
+    """Gives an empty shop its first location, its publications, its primary market and that one's address."""
     with state.transaction():
-        locations.found_first(state)
-        publications.found_first(state)
+        if not state.count("Location"):
+            locations.found_first(state)
+            publications.found_first(state)
+        if not state.count("Market"):
+            markets.found_first(state)
+            web_presences.found_first(state)

@@ -142,6 +142,53 @@ TYPES: dict[str, dict[str, str]] = {
     "customerAddressDelete": {"customerId": "ID!", "addressId": "ID!"},
     "customerEmailMarketingConsentUpdate": {"input": "CustomerEmailMarketingConsentUpdateInput!"},
     "customerSmsMarketingConsentUpdate": {"input": "CustomerSmsMarketingConsentUpdateInput!"},
+    **{
+        f"discountCode{kind}Create": {argument: f"DiscountCode{kind}Input!"}
+        for kind, argument in (
+            ("Basic", "basicCodeDiscount"),
+            ("Bxgy", "bxgyCodeDiscount"),
+            ("FreeShipping", "freeShippingCodeDiscount"),
+        )
+    },
+    **{
+        f"discountCode{kind}Update": {"id": "ID!", argument: f"DiscountCode{kind}Input!"}
+        for kind, argument in (
+            ("Basic", "basicCodeDiscount"),
+            ("Bxgy", "bxgyCodeDiscount"),
+            ("FreeShipping", "freeShippingCodeDiscount"),
+        )
+    },
+    **{f"discountCode{verb}": {"id": "ID!"} for verb in ("Activate", "Deactivate", "Delete")},
+    "discountRedeemCodeBulkAdd": {"discountId": "ID!", "codes": "[DiscountRedeemCodeInput!]!"},
+    "giftCardCreate": {"input": "GiftCardCreateInput!"},
+    "giftCardUpdate": {"id": "ID!", "input": "GiftCardUpdateInput!"},
+    "giftCardDebit": {"id": "ID!", "debitInput": "GiftCardDebitInput!"},
+    "giftCardCredit": {"id": "ID!", "creditInput": "GiftCardCreditInput!"},
+    "giftCardDeactivate": {"id": "ID!"},
+    "blogCreate": {"blog": "BlogCreateInput!"},
+    "blogUpdate": {"id": "ID!", "blog": "BlogUpdateInput!"},
+    "blogDelete": {"id": "ID!"},
+    "articleCreate": {"article": "ArticleCreateInput!", "blog": "ArticleBlogInput"},
+    "articleUpdate": {"id": "ID!", "article": "ArticleUpdateInput!", "blog": "ArticleBlogInput"},
+    "articleDelete": {"id": "ID!"},
+    "pageCreate": {"page": "PageCreateInput!"},
+    "pageUpdate": {"id": "ID!", "page": "PageUpdateInput!"},
+    "pageDelete": {"id": "ID!"},
+    "menuCreate": {"title": "String!", "handle": "String!", "items": "[MenuItemCreateInput!]!"},
+    "marketCreate": {"input": "MarketCreateInput!"},
+    "marketUpdate": {"id": "ID!", "input": "MarketUpdateInput!"},
+    "marketDelete": {"id": "ID!"},
+    "webPresenceCreate": {"input": "WebPresenceCreateInput!"},
+    "webPresenceUpdate": {"id": "ID!", "input": "WebPresenceUpdateInput!"},
+    "webPresenceDelete": {"id": "ID!"},
+    "catalogCreate": {"input": "CatalogCreateInput!"},
+    "catalogUpdate": {"id": "ID!", "input": "CatalogUpdateInput!"},
+    "catalogDelete": {"id": "ID!"},
+    "priceListCreate": {"input": "PriceListCreateInput!"},
+    "priceListUpdate": {"id": "ID!", "input": "PriceListUpdateInput!"},
+    "priceListDelete": {"id": "ID!"},
+    "priceListFixedPricesAdd": {"priceListId": "ID!", "prices": "[PriceListPriceInput!]!"},
+    "priceListFixedPricesDelete": {"priceListId": "ID!", "variantIds": "[ID!]!"},
     "tagsAdd": {"id": "ID!", "tags": "[String!]!"},
     "tagsRemove": {"id": "ID!", "tags": "[String!]!"},
 }

@@ -8,7 +8,10 @@ import pytest
 
 pytestmark = pytest.mark.shared
 
-EXECUTED = ("collections", "customers", "inventory", "locations", "redirects", "shop")
+EXECUTED = (
+    "collections", "content", "customers", "discounts", "giftcards", "inventory", "locations", "markets", "redirects",
+    "shop",
+)  # fmt: skip
 REFUSED = {
     "article_update_missing_required": "INVALID_VARIABLE",
     "customerSet_metafields": "INVALID_VARIABLE",

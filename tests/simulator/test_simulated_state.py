@@ -93,5 +93,7 @@ def test_a_merchant_edits_a_field_by_hand(shop: Any) -> None:
 def test_the_summary_counts(shop: Any) -> None:
     shop.set_product({"title": "Bag"})
     summary = shop.control("")
-    assert summary["objects"] == {"Location": 1, "Publication": 2, "Product": 1, "ProductVariant": 1}
+    assert summary["objects"] == {
+        "Location": 1, "Publication": 2, "Market": 1, "MarketWebPresence": 1, "Product": 1, "ProductVariant": 1,
+    }  # fmt: skip
     assert summary["shop"].startswith("gid://shopify/Shop/")

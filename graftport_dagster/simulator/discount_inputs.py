@@ -1,0 +1,120 @@
+"""What Shopify objects to in the input of a discount.
+
+What lives here: every check of a value, in the order and words of recorded answers. Whether a
+code is taken, and what is stored, is `discounts.py`'s.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from graftport_dagster.simulator.parts import Call
+from graftport_dagster.simulator.state import Object, split_gid
+
+Problem = tuple[list[str | int], str, str | None]
+_MOST_QUANTITY = 100_000
+
+
+def problems_of(call: Call, before: Object, given: Object, argument: str, *, is_new: bool) -> list[Problem]:
+    """What is wrong, as (path below the argument, message, code)."""
+    problems = list(_texts(given, is_new=is_new))
+    problems += _dates(before, given)
+    if given.get("context") is not None and given.get("customerSelection") is not None:
+        problems.append((["context"], "Only one of context or customerSelection can be provided.", "INVALID"))
+    problems += _context(call, given)
+    for side in ("customerBuys", "customerGets"):
+        if given.get(side) is not None:
+            problems += _side(call, given[side], side, is_bxgy=argument == "bxgyCodeDiscount")
+    problems += _per_order(given)
+    return problems
+
+
+def _texts(given: Object, *, is_new: bool) -> Iterator[Problem]:
+    for name, said in (("title", "Title"), ("code", "Discount code"), ("startsAt", "Starts at")):
+        if (is_new or name in given) and not (given.get(name) or "").strip():
+            yield [name], f"{said} can't be blank.", "INVALID"
+    for name in ("title", "code"):
+        if len(given.get(name) or "") > 255:
+            yield [name], f"{name.capitalize()} is too long (maximum is 255 characters)", "TOO_LONG"
+
+
+def _dates(before: Object, given: Object) -> Iterator[Problem]:
+    starts, ends = given.get("startsAt", before["startsAt"]), given.get("endsAt", before["endsAt"])
+    if starts and ends and _moment(ends) <= _moment(starts):
+        yield ["endsAt"], "Ends at needs to be after starts_at", "INVALID"
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _context(call: Call, given: Object) -> Iterator[Problem]:
+    for name in ("context", "customerSelection"):
+        customers = (given.get(name) or {}).get("customers") or {}
+        for gid in customers.get("add") or ():
+            if call.take(gid, "Customer") is None:
+                text = f"Customer with id: {split_gid(gid)[1]} is invalid"
+                yield [name, "customers", "add"], text, "INVALID"
+
+
+def _side(call: Call, side: Object, name: str, *, is_bxgy: bool) -> Iterator[Problem]:
+    yield from _items(call, side.get("items") or {}, [name, "items"])
+    value: Any = side.get("value") or {}
+    on_quantity = value.get("discountOnQuantity")
+    path: list[str | int] = [name, "value"]
+    if on_quantity is not None and not is_bxgy:
+        yield (
+            [*path, "discountOnQuantity"],
+            "discountOnQuantity field is only permitted with bxgy discounts.",
+            "INVALID",
+        )
+    elif on_quantity is not None:
+        yield from _quantity(on_quantity.get("quantity"), [*path, "discountOnQuantity", "quantity"], "consequent")
+        effect = on_quantity.get("effect") or {}
+        yield from _percentage(effect.get("percentage"), [*path, "discountOnQuantity", "effect", "percentage"])
+    if name == "customerBuys":
+        yield from _quantity(value.get("quantity"), [*path, "quantity"], "antecedent")
+    else:
+        yield from _percentage(value.get("percentage"), [*path, "percentage"])
+
+
+def _percentage(value: float | None, path: list[str | int]) -> Iterator[Problem]:
+    if value is not None and not 0 <= value <= 1:
+        yield path, "Value must be between 0.0 and 1.0", "VALUE_OUTSIDE_RANGE"
+
+
+def _quantity(value: str | None, path: list[str | int], said: str) -> Iterator[Problem]:
+    if value is None:
+        return
+    ratio = f"Prerequisite to entitlement quantity ratio {said}"
+    if int(value) <= 0:
+        yield path, f"{ratio} must be greater than 0", "GREATER_THAN"
+    elif int(value) >= _MOST_QUANTITY:
+        yield path, f"{ratio} must be less than {_MOST_QUANTITY}", "LESS_THAN"
+
+
+def _per_order(given: Object) -> Iterator[Problem]:
+    limit = given.get("usesPerOrderLimit")
+    if limit == 0:
+        yield ["usesPerOrderLimit"], "Allocation limit cannot be zero", "VALUE_OUTSIDE_RANGE"
+    elif limit is not None and limit < 0:
+        yield ["usesPerOrderLimit"], "Allocation limit must be greater than 0", "GREATER_THAN"
+
+
+def _items(call: Call, items: Object, path: list[str | int]) -> Iterator[Problem]:
+    products, collections = items.get("products") or {}, items.get("collections") or {}
+    if collections.get("add") and (products.get("productsToAdd") or products.get("productVariantsToAdd")):
+        text = "Cannot entitle collections in combination with product variants or products"
+        yield [*path, "collections", "add"], text, "CONFLICT"
+        return
+    chosen = (
+        (products.get("productsToAdd"), "Product", "Product", ["products", "productsToAdd"]),
+        (products.get("productVariantsToAdd"), "ProductVariant", "Product variant",
+         ["products", "productVariantsToAdd"]),
+        (collections.get("add"), "Collection", "Collection", ["collections", "add"]),
+    )  # fmt: skip
+    for gids, kind, said, place in chosen:
+        for gid in gids or ():
+            if split_gid(gid)[0] != kind or call.state.get(gid) is None:
+                yield [*path, *place], f"{said} with id: {split_gid(gid)[1]} is invalid", "INVALID"

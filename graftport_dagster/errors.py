@@ -10,7 +10,8 @@
     │   ├── TransformError                the mapping failed, or its result breaks Shopify's schema
     │   ├── MissingReferenceError         it points at a record that has not landed: held
     │   ├── LoadRejectedError             Shopify's userErrors, with field path and code
-    │   └── UnknownOutcomeError           sent, and the answer was lost: verified before anything else
+    │   ├── UnknownOutcomeError           sent, and the answer was lost: verified before anything else
+    │   └── UnclearError                  verified, and a person must say whether it was executed: held
     ├── TransientError                  trying again later may work; `retry_after` seconds when known
     │   ├── UnreachableError              not sent: name not resolved, refused, TLS failed
     │   ├── ThrottledError                429 or THROTTLED that outlived the client's patience
@@ -152,6 +153,13 @@ class UnknownOutcomeError(RecordError):
 
     error_class = ErrorClass.UNKNOWN_OUTCOME
     default_code = "UNKNOWN_OUTCOME"
+
+
+class UnclearError(RecordError):
+    """An earlier call may or may not have been executed, and what Shopify shows does not decide it."""
+
+    error_class = ErrorClass.UNKNOWN_OUTCOME
+    default_code = "UNCLEAR_STEP"
 
 
 class TransientError(GraftportError):

@@ -4,7 +4,9 @@ Facts (API 2026-10): `collectionCreate(collection:)` has no upsert, but takes th
 create, and `collectionByIdentifier` finds by it at once; userErrors are plain (no code).
 """
 
-from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
+from collections.abc import Sequence
+
+from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.loaders.products import custom_id, id_metafield
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
@@ -18,6 +20,10 @@ class CollectionLoader:
     repeats_creation = False
     has_identifier = True
     publishes = True
+
+    def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
+        """Nothing needs to be there first."""
+        return plan
 
     def call(self, plan: Plan) -> Call:
         """`collectionUpdate` when the GID is known, else `collectionCreate` with our id in it."""
@@ -36,6 +42,10 @@ class CollectionLoader:
             return
         payload["sourcesToDelete"] = [part.gid for key, part in plan.parts.items() if key.part == "source"]
         payload["sourcesToCreate"] = sources
+
+    def steps(self, plan: Plan) -> Sequence[Step]:  # noqa: ARG002 - the protocol's
+        """One call carries it whole."""
+        return ()
 
     def withdraw(self, plan: Plan) -> Call | None:
         """Collections can be deleted; Shopify has no archive for them."""

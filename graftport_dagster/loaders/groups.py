@@ -18,11 +18,15 @@ _OURS = frozenset({"parts", "exclude", "exclude_reason", "source_url_path"})
 
 @dataclass(frozen=True)
 class FieldGroups:
-    """One resource type's groups: input fields, fields of each variant, siblings of `input`; the rest is content."""
+    """One resource type's groups: input fields, fields of each variant, siblings of `input`; the rest is content.
+
+    `immutable`: groups that Shopify does not change once the object is there.
+    """
 
     input: Mapping[str, str] = field(default_factory=dict)
     variant: Mapping[str, str] = field(default_factory=dict)
     siblings: Mapping[str, str] = field(default_factory=dict)
+    immutable: frozenset[str] = frozenset()
 
     @property
     def names(self) -> frozenset[str]:
@@ -50,7 +54,14 @@ FIELD_GROUPS: Mapping[ResourceType, FieldGroups] = {
                "addresses": "addresses", "tags": "tags"},
         siblings={"emailMarketingConsent": "marketing", "smsMarketingConsent": "marketing"},
     ),
-    ResourceType.ORDERS: FieldGroups(input={"tags": "tags", "note": "note", "metafields": "metafields"}),
+    ResourceType.ORDERS: FieldGroups(
+        input={
+            "tags": "tags", "note": "note", "metafields": "metafields", "email": "contact", "phone": "contact",
+            "shippingAddress": "contact", "poNumber": "contact", "customAttributes": "contact",
+        },
+        siblings={"refunds": "refunds", "fulfillments": "fulfillments"},
+        immutable=frozenset({CONTENT}),
+    ),
 }  # fmt: skip
 
 
@@ -79,6 +90,28 @@ def _split_variants(groups: FieldGroups, variants: list[JsonObject], found: dict
         for name, value in variant.items():
             group = groups.variant.get(name, CONTENT)
             found.setdefault(group, {}).setdefault(f"variants.{name}", {})[str(index)] = value
+
+
+def immutable_fields(resource_type: ResourceType, before: JsonObject | None, now: JsonObject) -> list[str]:
+    """The fields of immutable groups in which two envelopes differ, in the order of their names."""
+    groups = field_groups(resource_type)
+    old, new = (_flat(groups, envelope or {}) for envelope in (before, now))
+    return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+def _flat(groups: FieldGroups, envelope: JsonObject) -> JsonObject:
+    """The immutable fields of an envelope, those of `input` and its siblings side by side."""
+    inside = {
+        name: value
+        for name, value in envelope.get("input", {}).items()
+        if groups.input.get(name, CONTENT) in groups.immutable
+    }
+    beside = {
+        name: value
+        for name, value in envelope.items()
+        if name != "input" and name not in _OURS and groups.siblings.get(name, CONTENT) in groups.immutable
+    }
+    return {**inside, **beside}
 
 
 def select(resource_type: ResourceType, envelope: JsonObject, wanted: Collection[str]) -> JsonObject:

@@ -1,9 +1,9 @@
 """The one algorithm by which every record lands, once.
 
-For each pending record: resolve its references, commit the intent, send, commit the answer. What
-may be sent again by itself, and how an answer that was lost is cleared up, is decided for every
-resource type alike, here and in `sending.py`; a resource type only says what its calls look like
-(`products.py`, `collections.py`, `redirects.py`). The network is used by a few threads, the record
+For each pending record: resolve its references, and for one step after another commit the intent,
+send, commit the answer. What may be sent again by itself, and how an answer that was lost is cleared
+up, is decided for every resource type alike, here and in `sending.py`; a resource type only says what
+its steps look like (`products.py`, `orders.py` …). The network is used by a few threads, the record
 store by the calling thread alone. Retries within seconds are in `shopify/client.py`.
 """
 
@@ -18,11 +18,13 @@ from graftport_dagster.errors import (
     ErrorClass,
     GraftportError,
     TransientError,
+    UnclearError,
     UnknownOutcomeError,
 )
-from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, LoadContext, Loader, Plan
+from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, LoadContext, Loader, Plan, Repeats
 from graftport_dagster.loaders.planner import Planner
-from graftport_dagster.loaders.sending import GoneError, Published, Sender, Sent, Threads
+from graftport_dagster.loaders.sending import Answered, GoneError, Published, Sender, Sent, Stepped, Threads
+from graftport_dagster.loaders.steps import Course, course
 from graftport_dagster.records import Identity, Outcome, RecordKey
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.store.record_store import Intent, Lease, LoadInput, Settlement
@@ -62,7 +64,9 @@ class Loading:
         self._sender = Sender(loader, context, shop)
         self._concurrency = context.migration.destination.concurrency
         self._threads = Threads(self._concurrency)
-        self._to_publish: list[tuple[Plan, Outcome]] = []
+        # Records whose last settled step is not their last one.
+        self._under_way: list[Course] = []
+        self._to_publish: list[Course] = []
         self._alike = (ErrorClass.UNEXPECTED, 0)
         self._last_error: Exception | None = None
         self._renewed_at = self._told_at = time.monotonic()
@@ -114,9 +118,11 @@ class Loading:
 
     def _send(self, chunk: Sequence[Plan]) -> None:
         to_send = []
+        finished: list[Settlement] = []
         for plan in chunk:
             if plan.is_set:
-                self._to_publish.append((plan, _outcome(plan)))
+                settled = self._after(self._settlement(plan), course(self._loader, plan, _outcome(plan)))
+                finished += [settled] if settled.outcome is not None else []
             elif self._sender.must_verify(plan):
                 # Its intent stays as it is until it is known what became of the earlier call.
                 self._threads.submit(lambda plan=plan: self._sender.verify(plan))  # type: ignore[misc]
@@ -127,6 +133,23 @@ class Loading:
             self._loads.intend(self._lease, intents, self._context.run)
         for plan in to_send:
             self._threads.submit(lambda plan=plan: self._sender.send(plan))  # type: ignore[misc]
+        self._settle(finished)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Sends the next step of each record under way."""
+        courses, self._under_way = self._under_way, []
+        self._to_publish += [one for one in courses if not one.left]
+        if to_step := [one for one in courses if one.left] if self._goes_on() else ():
+            intents = [
+                Intent(one.plan.record.source_id, one.step.key, one.step.digest, one.step.repeats is Repeats.BY_KEY)
+                for one in to_step
+                if one.step.repeats is not Repeats.FREELY and one.step.key not in one.plan.open_steps
+            ]
+            if intents:
+                self._loads.intend(self._lease, intents, self._context.run)
+            for one in to_step:
+                self._threads.submit(lambda one=one: self._sender.step(one))  # type: ignore[misc]
         self._publish(at_least=_PUBLISH_BATCH)
 
     def _intent(self, plan: Plan) -> Intent:
@@ -144,16 +167,14 @@ class Loading:
             for answer in answers:
                 self.tally.calls += answer.calls
                 self.tally.cost += answer.cost
-                if isinstance(answer, Published):
-                    settlements.extend(self._published(answer))
-                elif answer.landed is None and answer.error is None:
+                if isinstance(answer, Sent) and answer.landed is None and answer.error is None:
                     verified.append(answer.plan)
                 else:
-                    settlements.append(self._settlement(answer))
+                    settlements.extend(self._settlements(answer))
             self._settle(settlements)
             if self._goes_on():
                 self._send(verified)
-            self._publish(at_least=_PUBLISH_BATCH)
+            self._go_on()
             if time.monotonic() - self._told_at > _TELL_SECONDS:
                 self._tell()
 
@@ -201,13 +222,31 @@ class Loading:
             )
             self.tally.fatal.error_class = error_class
 
-    def _settlement(self, sent: Sent) -> Settlement:
-        plan, record = sent.plan, sent.plan.record
-        own = RecordKey(self._loader.resource_type, record.source_id)
-        settlement = Settlement(
+    def _settlements(self, answer: Answered) -> Iterator[Settlement]:
+        if isinstance(answer, Published):
+            yield from self._published(answer)
+        elif isinstance(answer, Sent):
+            yield self._sent(answer)
+        elif answer.is_absent:
+            self._under_way.append(answer.course.verified().spending(answer.calls, answer.cost))
+        else:
+            yield self._stepped(answer)
+
+    def _settlement(self, plan: Plan, *, calls: int = 0, cost: float = 0.0) -> Settlement:
+        """The record's settlement, errored until more is known."""
+        record = plan.record
+        return Settlement(
             source_id=record.source_id, outcome=Outcome.ERRORED, payload_hash=record.payload_hash,
-            mapping_version=record.mapping_version, calls=sent.calls, cost=sent.cost, error=sent.error,
+            mapping_version=record.mapping_version, warnings=plan.warnings, calls=calls, cost=cost,
         )  # fmt: skip
+
+    def _own(self, plan: Plan) -> RecordKey:
+        return RecordKey(self._loader.resource_type, plan.record.source_id)
+
+    def _sent(self, sent: Sent) -> Settlement:
+        """What came of a main step."""
+        plan, own = sent.plan, self._own(sent.plan)
+        settlement = replace(self._settlement(plan, calls=sent.calls, cost=sent.cost), error=sent.error)
         if sent.landed is not None and plan.withdrawal:
             is_deleted = plan.withdrawal == "delete"
             outcome = Outcome.DELETED if is_deleted else Outcome.ARCHIVED
@@ -220,11 +259,37 @@ class Loading:
         if isinstance(sent.error, UnknownOutcomeError):
             return replace(settlement, outcome=Outcome.UNKNOWN, steps_unknown=(MAIN_STEP,))
         if isinstance(sent.error, GoneError):
-            return replace(settlement, steps_released=(MAIN_STEP,), removed_identities=(own, *plan.parts))
+            return replace(settlement, steps_released=_every_step(plan), removed_identities=(own, *plan.parts))
         if plan.open_step is not None or not _is_foreseen(sent.error):
             # What an earlier call made may still be there, and search may find it yet.
             return replace(settlement, steps_unknown=(MAIN_STEP,))
         return replace(settlement, steps_released=(MAIN_STEP,))
+
+    def _stepped(self, stepped: Stepped) -> Settlement:
+        """What came of a further step."""
+        one = stepped.course.spending(stepped.calls, stepped.cost)
+        plan, step, error = one.plan, one.step, stepped.error
+        settlement = replace(self._settlement(plan, calls=one.calls, cost=one.cost), error=error)
+        settlement = replace(settlement, step_hashes={step.key: step.digest})
+        if error is None:
+            made = Identity(step.part, stepped.gid) if step.part is not None and stepped.gid else None
+            settlement = replace(
+                settlement, identities=(made,) if made else (), steps_done={step.key: stepped.gid}
+            )  # fmt: skip
+            return self._after(settlement, one.past(made))
+        keeps, opened = (step.key,) if step.repeats is not Repeats.FREELY else (), step.key in plan.open_steps
+        if not self._is_about(error):
+            return replace(settlement, outcome=None, error=None, steps_released=() if opened else keeps)
+        if isinstance(error, UnknownOutcomeError):
+            return replace(settlement, outcome=Outcome.UNKNOWN, steps_unknown=keeps)
+        if isinstance(error, UnclearError):
+            return replace(settlement, outcome=Outcome.HELD, reason="a person must decide", steps_unknown=keeps)
+        if isinstance(error, GoneError):
+            removed = (self._own(plan), *plan.parts)
+            return replace(settlement, steps_released=_every_step(plan, step.key), removed_identities=removed)
+        if opened or not _is_foreseen(error):
+            return replace(settlement, steps_unknown=keeps)
+        return replace(settlement, steps_released=keeps)
 
     def _is_about(self, error: Exception | None) -> bool:
         """Whether it is the record's: not where a stop cut its tries short, nor where the type cannot go on.
@@ -246,30 +311,36 @@ class Loading:
             removed_identities=landed.gone,
             snapshot=landed.snapshot,
         )
-        if plan.publications:
-            parts = {**plan.parts, **{part.key: part for part in landed.parts}}
-            self._to_publish.append((replace(plan, gid=landed.gid, parts=parts), outcome))
-            # A step done says that the whole payload is there; of a filtered update only some groups are.
-            done = {} if plan.groups is not None else {MAIN_STEP: landed.gid}
-            return replace(settlement, outcome=None, steps_done=done)
-        return _finished(replace(settlement, outcome=outcome), plan)
+        parts = {**plan.parts, **{part.key: part for part in landed.parts}} if landed.parts else plan.parts
+        plan = replace(plan, gid=landed.gid, parts=parts)
+        # A step done says that the whole payload is there; of a filtered update only some groups are.
+        done = {} if plan.groups is not None else {MAIN_STEP: landed.gid}
+        after = course(self._loader, plan, outcome).spending(sent.calls, sent.cost)
+        return self._after(replace(settlement, steps_done=done), after)
+
+    def _after(self, settlement: Settlement, one: Course) -> Settlement:
+        """The settlement of a step that is done: the record's own where it was the last one."""
+        if not one.is_over:
+            self._under_way.append(one)
+            return replace(settlement, outcome=None)
+        settlement = replace(settlement, outcome=one.outcome, landed_groups=one.landed_groups)
+        plan = one.plan
+        if plan.groups is None:
+            return replace(settlement, clean=True, steps_done={})
+        # Some groups have landed and the record stays pending in the others, with no step left half done.
+        released = (MAIN_STEP, PUBLISH_STEP, *(step.key for step in one.steps))
+        return replace(settlement, steps_done={}, steps_released=released)
 
     def _published(self, published: Published) -> Iterator[Settlement]:
-        for plan, outcome in published.plans:
-            record = plan.record
-            settlement = Settlement(
-                source_id=record.source_id, outcome=outcome, payload_hash=record.payload_hash,
-                mapping_version=record.mapping_version,
-            )  # fmt: skip
+        for one in published.courses:
+            plan = one.plan
+            settlement = self._settlement(plan, calls=one.calls, cost=one.cost)
             error: Exception | None = published.failure or published.refused.get(plan.gid)
             if error is None:
-                yield _finished(replace(settlement, steps_done={PUBLISH_STEP: plan.gid}), plan)
+                yield self._after(settlement, replace(one, plan=replace(plan, publications=())))
             elif isinstance(error, GoneError):
-                own = RecordKey(self._loader.resource_type, record.source_id)
-                yield replace(
-                    settlement, outcome=Outcome.ERRORED, error=error, steps_released=(MAIN_STEP,),
-                    removed_identities=(own, *plan.parts),
-                )  # fmt: skip
+                removed = (self._own(plan), *plan.parts)
+                yield replace(settlement, error=error, steps_released=_every_step(plan), removed_identities=removed)
             elif self._is_about(error):
                 is_lost = isinstance(error, UnknownOutcomeError)
                 yield replace(settlement, outcome=Outcome.UNKNOWN if is_lost else Outcome.ERRORED, error=error)
@@ -284,12 +355,9 @@ def _outcome(plan: Plan) -> Outcome:
     return Outcome.CREATED if plan.is_new else Outcome.UPDATED
 
 
-def _finished(settlement: Settlement, plan: Plan) -> Settlement:
-    if plan.groups is None:
-        return replace(settlement, clean=True, landed_groups=plan.record.group_hashes)
-    # Some groups have landed and the record stays pending in the others, with no step left half done.
-    released = (MAIN_STEP, PUBLISH_STEP)
-    return replace(settlement, landed_groups=plan.groups, steps_done={}, steps_released=released)
+def _every_step(plan: Plan, *more: str) -> tuple[str, ...]:
+    """The keys of all steps of which something may be kept: their object is gone."""
+    return (MAIN_STEP, *plan.done_steps, *plan.open_steps, *more)
 
 
 def _chunks(plans: Sequence[Plan], size: int) -> Iterator[list[Plan]]:

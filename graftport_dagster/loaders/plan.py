@@ -1,12 +1,15 @@
 """What the loading of any record is made of, and what a resource type must say of itself.
 
-Nouns and one protocol. The algorithm is in `loader.py`, the making of plans in `planner.py`, the
-sending in `sending.py`; each resource type's own module implements `Loader`.
+A record is a list of steps: the main one creates or updates its object (`Loader.call`), further
+ones follow in the order of `Loader.steps`, publishing comes last. Nouns and one protocol; the
+algorithm is in `loader.py`, the making of plans in `planner.py`, what of a record is still to be
+done in `steps.py`, the sending in `sending.py`; each resource type's own module implements `Loader`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from graftport_dagster.migration import Migration
@@ -47,20 +50,29 @@ class Landed:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object that is there already. `identity`: the value of its graftport id, "" if it has none."""
+    """An object that is there already. `identity`: the value of its graftport id, "" if it has none.
+
+    `parts`: those of the record's parts that were found with it.
+    """
 
     gid: str
     handle: str = ""
     identity: str = ""
+    parts: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One record ready to be sent, its references resolved.
 
+    `envelope`: the staged record (the wanted groups of it); references to parts of the record itself
+    are still in it, for they exist after the main step only: `references.resolve_own` puts their GIDs.
     `identity`: the string kept in Shopify. `groups`: what a filtered update sends, None for all.
-    `open_step`: an earlier call of the main step whose answer was never settled. `is_set`: that step
-    is done for this payload, and only what follows it is left.
+    `changed`: the groups that differ from what landed; all of them for a new record, or where `everything`
+    is sent again. `open_step`: an earlier call of the main step whose answer was never settled;
+    `open_steps`: those of further steps, by key. `is_set`: the main step is done for this payload, and
+    only what follows it is left. `done_steps`: key → digest of further steps done since the record was
+    last clean. `warnings`: code and sentence of what is to be said of the record once it has landed.
     """
 
     record: LoadInput
@@ -72,10 +84,61 @@ class Plan:
     sends_stock: bool = True
     publications: tuple[str, ...] = ()
     groups: Mapping[str, str] | None = None
+    changed: frozenset[str] = frozenset()
+    everything: bool = False
     open_step: OpenStep | None = None
     is_set: bool = False
+    open_steps: Mapping[str, OpenStep] = field(default_factory=dict)
+    done_steps: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[tuple[str, str], ...] = ()
     # `archive` or `delete`, for a record that is gone from the source.
     withdrawal: str = ""
+
+
+class Repeats(StrEnum):
+    """What may be done about a further step whose answer was lost.
+
+    `freely`: it is sent again (metafieldsSet, consent, tags). `by_key`: it is sent again with the same
+    `@idempotent` key within 24 hours, later it is looked for first. `never`: it is always looked for first.
+    """
+
+    FREELY = "freely"
+    BY_KEY = "by_key"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One further call of a record, after its main step.
+
+    `key` names it within the record: `metafields`, `consent:email`, `refund:<part id>`. `path`: where it
+    stands in the envelope, for messages. `digest`: the hash of what it sends (`records.json_hash` of the
+    staged piece); while a step without a part has landed with the same digest it is not sent again.
+    `document`: its GraphQL text. `variables(plan, caller)`: what goes with it, made in a sending thread
+    when its turn comes, `plan.gid` and `plan.parts` being known; may ask Shopify; None where there is
+    nothing to send after all, which settles the step. A `by_key` document declares `$key: String!`, which
+    is filled in for it.
+
+    `part`: what it makes, an identity of its own; whatever must not happen twice names one. A part that
+    exists is never made again: where its digest changed, the record says that it is immutable in Shopify,
+    unless `changes`, which says that `variables` then gives an update. `made(answer)`: the GID of the part.
+    `find(plan, caller)`: after a lost answer, the GID of the part in its parent's own list, None where it
+    is certainly not there; raises `UnclearError` where neither can be said. `repeats` other than `freely`
+    needs `part` and `find`. `only_changed`: sent only when its digest changed, also when everything else
+    is sent again (`only_dirty: false`).
+    """
+
+    key: str
+    path: str
+    digest: str
+    document: str
+    variables: Callable[["Plan", Caller], JsonObject | None]
+    repeats: Repeats = Repeats.FREELY
+    part: RecordKey | None = None
+    made: Callable[[JsonObject], str] = lambda _answer: ""
+    find: Callable[["Plan", Caller], str | None] | None = None
+    changes: bool = False
+    only_changed: bool = False
 
 
 class Loader(Protocol):
@@ -97,8 +160,21 @@ class Loader(Protocol):
     def publishes(self) -> bool:
         """Whether the object is published to sales channels by a call of its own."""
 
-    def call(self, plan: Plan) -> Call:
-        """The call that creates the record (no `gid`) or updates it."""
+    def prepare(self, plan: Plan, caller: Caller) -> Plan:
+        """The plan with what must be there before its main call, asked for or made just now (a blog for an article).
+
+        Runs in a sending thread, so what many records share is guarded by a lock of the loader's. What it
+        makes must be unique in Shopify by an explicit handle or name, for no intent is kept of it.
+        """
+
+    def call(self, plan: Plan) -> Call | None:
+        """The main step: the call that creates the record (no `gid`) or updates it.
+
+        None for an update that has nothing to say in this call: only further steps are left.
+        """
+
+    def steps(self, plan: Plan) -> Sequence[Step]:
+        """The further steps of the record in their order, whether done or not; publishing is not one of them."""
 
     def withdraw(self, plan: Plan) -> Call | None:
         """The call that archives or deletes the object (`plan.withdrawal`); None where the type knows no such thing."""
@@ -107,7 +183,7 @@ class Loader(Protocol):
         """What the answer to `call` says; may ask for further pages."""
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:
-        """The object that carries our id; None if there is none, or no such query."""
+        """The object that carries our id, with its parts; None if there is none, or no such query."""
 
     def occupant(self, plan: Plan, error: UserError, caller: Caller) -> Found | None:
         """The object at the natural key the record was refused for; None if that was not the reason."""

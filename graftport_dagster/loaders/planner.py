@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from graftport_dagster.errors import GraftportError, MissingReferenceError, RecordError
-from graftport_dagster.loaders.groups import select
+from graftport_dagster.loaders.groups import field_groups, immutable_fields, select
 from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Loader, Plan
 from graftport_dagster.loaders.references import address, references, resolve
-from graftport_dagster.records import Identity, Outcome, RecordKey, ResourceType
-from graftport_dagster.store.record_store import Dataset, LoadInput, Settlement
+from graftport_dagster.loaders.steps import course, immutable
+from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType
+from graftport_dagster.store.record_store import Dataset, LoadInput, OpenStep, Settlement
 
 
 class Planner:
@@ -22,18 +23,17 @@ class Planner:
         self._loader = loader
         self._context = context
         self._options = context.run.options
-        self._open_steps = {
-            step.source_id: step
-            for step in context.store.loads.open_steps(context.migration.slug, context.store_gid, loader.resource_type)
-            if step.step == MAIN_STEP
-        }
+        self._open_steps: dict[str, dict[str, OpenStep]] = {}
+        for step in context.store.loads.open_steps(context.migration.slug, context.store_gid, loader.resource_type):
+            self._open_steps.setdefault(step.source_id, {})[step.step] = step
 
     def plan(self, batch: Sequence[LoadInput]) -> tuple[list[Plan], list[Settlement], list[Outcome]]:
         """Plans for what is to be sent, settlements of what is not, outcomes of what nobody needs to try."""
         loads, slug = self._context.store.loads, self._context.migration.slug
         ids = [record.source_id for record in batch]
         parts = loads.parts(slug, self._context.store_gid, self._loader.resource_type, ids)
-        done = self._done(batch)
+        steps = self._done_steps(batch)
+        done = _set(batch, steps)
         referred = self._referred(batch)
         identities = self._identities(referred)
         plans: list[Plan] = []
@@ -44,8 +44,9 @@ class Planner:
                 untried.append(outcome)
                 continue
             known = _Known(
-                parts.get(record.source_id, {}), record.source_id in done, referred[record.source_id], identities
-            )
+                parts.get(record.source_id, {}), record.source_id in done, referred[record.source_id], identities,
+                steps.get(record.source_id, {}),
+            )  # fmt: skip
             made = self._guarded(record, known)
             if isinstance(made, Plan):
                 plans.append(made)
@@ -53,18 +54,15 @@ class Planner:
                 settlements.append(made)
         return plans, settlements, untried
 
-    def _done(self, batch: Sequence[LoadInput]) -> set[str]:
-        """Records whose main step is done for the very payload that is staged now: only the rest is left."""
+    def _done_steps(self, batch: Sequence[LoadInput]) -> Mapping[str, Mapping[str, str]]:
+        """Source id → step → the hash of what it was done for."""
         found = self._context.store.loads.done_steps(
             self._context.migration.slug,
             self._context.store_gid,
             self._loader.resource_type,
             [record.source_id for record in batch],
         )
-        hashes = {source_id: steps.get(MAIN_STEP, ("", ""))[0] for source_id, steps in found.items()}
-        return {
-            record.source_id for record in batch if record.gid and hashes.get(record.source_id) == record.payload_hash
-        }
+        return {source_id: {step: digest for step, (digest, _) in done.items()} for source_id, done in found.items()}
 
     def _untried(self, record: LoadInput, done: Set[str]) -> Outcome | None:
         if not self._options.resend_refused and record.refused_hash == record.payload_hash:
@@ -88,10 +86,17 @@ class Planner:
         referred: dict[str, tuple[RecordKey, ...] | RecordError] = {}
         for record in batch:
             try:
-                referred[record.source_id] = references(record.payload) if record.may_refer else ()
+                found = references(record.payload) if record.may_refer else ()
             except RecordError as error:
                 referred[record.source_id] = error
+            else:
+                referred[record.source_id] = tuple(key for key in found if not self._is_own(record, key))
         return referred
+
+    def _is_own(self, record: LoadInput, key: RecordKey) -> bool:
+        """Whether it is a part of the record itself, which is there once the main step is done."""
+        own = (str(self._loader.resource_type), record.source_id)
+        return bool(key.part) and (str(key.resource_type), key.source_id) == own
 
     def _identities(
         self, referred: Mapping[str, "tuple[RecordKey, ...] | RecordError"]
@@ -155,30 +160,68 @@ class Planner:
         return tuple(key for key in missing if key not in assumed), {**identities, **stand_ins}
 
     def _one(self, record: LoadInput, known: "_Known") -> Plan | Settlement:
-        open_step = self._open_steps.get(record.source_id)
+        opened = self._open_steps.get(record.source_id, {})
         has_landed = _has_landed(record)
-        if has_landed and self._options.conflict_strategy == "skip" and not known.is_set and open_step is None:
+        if has_landed and self._options.conflict_strategy == "skip" and not known.is_set and not opened:
             return unsent(record, Outcome.SKIPPED, reason="conflict strategy skip")
         groups = self._groups(record, {record.source_id} if known.is_set else set())
         envelope = record.payload if groups is None else select(self._loader.resource_type, record.payload, groups)
         plan = Plan(
             record=record,
-            envelope=resolve(envelope, lambda key: self._put(known.identities[key])) if known.referred else envelope,
+            envelope=resolve(envelope, lambda key: self._put(record, key, known)) if known.referred else envelope,
             parts=known.parts,
             gid=record.gid,
             identity=self._identity(record),
             is_new=not has_landed or not record.gid,
             sends_stock=not has_landed or record.landed_groups.get("stock") != record.group_hashes.get("stock"),
             groups=groups,
-            open_step=open_step,
+            changed=self._changed(record, groups),
+            everything=not self._options.only_dirty,
+            open_step=opened.get(MAIN_STEP),
             is_set=known.is_set,
+            open_steps=opened,
+            done_steps=known.done_steps,
         )
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
             return replace(settled, clean=True, landed_groups=record.group_hashes)
-        return replace(plan, publications=self._publications(plan))
+        plan = replace(plan, publications=self._publications(plan))
+        return plan if plan.is_new else self._accepted(plan)
 
-    def _put(self, identity: Identity) -> str:
+    def _changed(self, record: LoadInput, groups: Mapping[str, str] | None) -> frozenset[str]:
+        wanted = record.group_hashes if groups is None else groups
+        if not record.landed_groups or not self._options.only_dirty:
+            return frozenset(wanted)
+        return frozenset(group for group, digest in wanted.items() if digest != record.landed_groups.get(group))
+
+    def _accepted(self, plan: Plan) -> Plan | Settlement:
+        """An update with what Shopify cannot change said of it; settled where there is nothing else in it."""
+        after = course(self._loader, plan, Outcome.SKIPPED)
+        if not (fields := [*self._immutable(plan), *immutable(after.steps, plan)]):
+            return plan
+        said = f"immutable in Shopify: {', '.join(fields)}"
+        if not after.is_over or not (plan.is_set or self._loader.call(plan) is None):
+            return replace(plan, warnings=(("IMMUTABLE", f"The source changed what is {said}."),))
+        settled = unsent(plan.record, Outcome.SKIPPED, reason=said)
+        return replace(settled, clean=plan.groups is None, landed_groups=after.landed_groups)
+
+    def _immutable(self, plan: Plan) -> list[str]:
+        """The fields that changed in the source and cannot change in Shopify."""
+        kind, record = self._loader.resource_type, plan.record
+        landed, now = record.landed_groups, plan.groups if plan.groups is not None else record.group_hashes
+        fixed = field_groups(kind).immutable
+        if not any(group in fixed and digest != landed.get(group, digest) for group, digest in now.items()):
+            return []
+        loads = self._context.store.loads
+        before, _ = loads.landed_payload(self._context.migration.slug, self._context.store_gid, kind, record.source_id)
+        return immutable_fields(kind, before, record.payload)
+
+    def _put(self, record: LoadInput, key: RecordKey, known: "_Known") -> str | JsonObject:
+        if self._is_own(record, key):
+            target = {"resource_type": key.resource_type, "source_id": key.source_id, "part": key.part,
+                      "part_id": key.part_id}  # fmt: skip
+            return {"$ref": target}
+        identity = known.identities[key]
         return address(identity) if self._loader.resource_type is ResourceType.REDIRECTS else identity.gid
 
     def _publications(self, plan: Plan) -> tuple[str, ...]:
@@ -213,6 +256,15 @@ class Planner:
         )
 
 
+def _set(batch: Sequence[LoadInput], done: Mapping[str, Mapping[str, str]]) -> set[str]:
+    """Records whose main step is done for the very payload that is staged now: only the rest is left."""
+    return {
+        record.source_id
+        for record in batch
+        if record.gid and done.get(record.source_id, {}).get(MAIN_STEP) == record.payload_hash
+    }
+
+
 def _has_landed(record: LoadInput) -> bool:
     return bool(record.landed_hash or record.landed_groups)
 
@@ -225,6 +277,7 @@ class _Known:
     is_set: bool
     referred: tuple[RecordKey, ...] | RecordError
     identities: Mapping[RecordKey, Identity]
+    done_steps: Mapping[str, str]
 
 
 def unsent(record: LoadInput, outcome: Outcome, *, reason: str = "", error: Exception | None = None) -> Settlement:

@@ -5,10 +5,10 @@ there, fields that are absent are left alone; a new product is in no sales chann
 published. Variants and files that are known go by their GIDs, so that nothing is made twice.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
+from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.cost import MAX_COST, requested_cost
 from graftport_dagster.shopify.documents import document
@@ -41,6 +41,10 @@ class ProductLoader:
     repeats_creation = True
     has_identifier = True
     publishes = True
+
+    def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
+        """Nothing needs to be there first."""
+        return plan
 
     def call(self, plan: Plan) -> Call:
         """`productSet`, by our id when it creates and by GID when it updates."""
@@ -90,6 +94,10 @@ class ProductLoader:
 
     def _key(self, plan: Plan, part: str, part_id: str) -> RecordKey:
         return RecordKey(self.resource_type, plan.record.source_id, part, part_id)
+
+    def steps(self, plan: Plan) -> Sequence[Step]:  # noqa: ARG002 - the protocol's
+        """One call carries it whole."""
+        return ()
 
     def withdraw(self, plan: Plan) -> Call | None:
         """Archived products keep their orders' history and leave every channel; deleted ones are gone."""

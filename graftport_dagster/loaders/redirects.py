@@ -5,7 +5,9 @@ second create is refused, and the redirect is then found by its path. The words 
 recorded anywhere, so any refusal of a creation is answered by looking.
 """
 
-from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan
+from collections.abc import Sequence
+
+from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.records import JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
@@ -19,12 +21,20 @@ class RedirectLoader:
     has_identifier = False
     publishes = False
 
+    def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
+        """Nothing needs to be there first."""
+        return plan
+
     def call(self, plan: Plan) -> Call:
         """`urlRedirectUpdate` when the GID is known, else `urlRedirectCreate`."""
         redirect = {name: plan.envelope["input"][name] for name in ("path", "target")}
         if plan.gid:
             return Call(document("url_redirect_update"), {"id": plan.gid, "urlRedirect": redirect})
         return Call(document("url_redirect_create"), {"urlRedirect": redirect})
+
+    def steps(self, plan: Plan) -> Sequence[Step]:  # noqa: ARG002 - the protocol's
+        """One call carries it whole."""
+        return ()
 
     def withdraw(self, plan: Plan) -> Call | None:
         """Redirects can be deleted; Shopify has no archive for them."""

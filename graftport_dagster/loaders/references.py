@@ -6,11 +6,11 @@ stands for the address of the record. Which identities exist is asked of the rec
 loader; here is only the walk over the payload.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import is_not
 from typing import Any
 
-from graftport_dagster.errors import TransformError
+from graftport_dagster.errors import MissingReferenceError, TransformError
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
 
 _KEYS = frozenset({"resource_type", "source_id", "part", "part_id"})
@@ -50,7 +50,21 @@ def references(payload: JsonObject) -> tuple[RecordKey, ...]:
     return tuple(found)
 
 
-def resolve(payload: Any, put: Callable[[RecordKey], str]) -> Any:
+def resolve_own(value: Any, parts: Mapping[RecordKey, Identity]) -> Any:
+    """The value with the GIDs of the record's own parts. Raises MissingReferenceError for a part that it has not."""
+
+    def put(key: RecordKey) -> str:
+        if key not in parts:
+            raise MissingReferenceError(
+                f"It refers to its own {key.part} {key.part_id}, which it does not have in Shopify.",
+                code="NO_SUCH_PART", hint="Give parts in the order of the lists, and refer to them by those ids.",
+            )  # fmt: skip
+        return parts[key].gid
+
+    return resolve(value, put) if isinstance(value, dict | list) else value
+
+
+def resolve(payload: Any, put: Callable[[RecordKey], str | JsonObject]) -> Any:
     """The payload with every reference replaced by what `put` gives; parts without any are shared, not copied."""
     if type(payload) is list:
         copied = [resolve(item, put) if type(item) is dict or type(item) is list else item for item in payload]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from graftport_dagster.errors import GraftportError, RecordError
 from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import Planner, unsent
+from graftport_dagster.loaders.steps import course
 from graftport_dagster.records import JsonObject, Outcome
 from graftport_dagster.shopify.cost import requested_cost
 from graftport_dagster.store.record_store import Lease, LoadInput, Settlement
@@ -95,11 +96,14 @@ class Rehearsal:
             return self._withdrawal(plan)
         outcome = Outcome.CREATED if plan.is_new else Outcome.UPDATED
         call = self._loader.call(plan)
-        cost = requested_cost(call.document, call.variables) + (_BASE_COST if plan.publications else 0.0)
+        left = course(self._loader, plan, outcome).left
+        cost = float(sum(requested_cost(step.document, {}) for step in left))
+        cost += requested_cost(call.document, call.variables) if call is not None else 0.0
+        cost += _BASE_COST if plan.publications else 0.0
         diff = self._diff(plan)
         self.rehearsed.outcomes[outcome] += 1
         self.rehearsed.cost += cost
-        self.rehearsed.calls += 1 + (_PUBLISH_CALLS if plan.publications else 0)
+        self.rehearsed.calls += (call is not None) + len(left) + (_PUBLISH_CALLS if plan.publications else 0)
         verdict = "create" if plan.is_new else "update"
         return Verdict(plan.record.source_id, verdict, "", diff, cost, plan.envelope)
 

@@ -1,4 +1,4 @@
-"""One record's call, with whatever must be cleared up before or after it: the network only.
+"""One step of one record, with whatever must be cleared up before or after it: the network only.
 
 Runs in a few threads and never touches the record store; what came of it goes back to
 `loader.py`, which settles it. What may be sent again within seconds is the client's business.
@@ -12,17 +12,21 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
-from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan
+from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan, Repeats, Step
 from graftport_dagster.loaders.products import id_metafield
-from graftport_dagster.records import JsonObject, Outcome
+from graftport_dagster.loaders.steps import Course
+from graftport_dagster.records import JsonObject, json_hash
 from graftport_dagster.shopify.client import Answer, Shop
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError, rejection
+from graftport_dagster.store.record_store import OpenStep
 
 # The base cost of a mutation, by Shopify's rate-limit page.
 _PUBLISH_COST = 10.0
 # How long an answer may wait for others before it is on the disk; a call takes longer than that.
 _A_MOMENT = 0.02
+# Shopify remembers an idempotency key for 24 hours; ours counts from before its call was sent.
+_KEY_LIVES = timedelta(hours=23)
 
 
 class GoneError(LoadRejectedError):
@@ -44,14 +48,29 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Stepped:
+    """What came of a further step: done, with the GID of what it made; an error; or `is_absent`, still to be sent."""
+
+    course: Course
+    gid: str = ""
+    is_absent: bool = False
+    error: Exception | None = None
+    calls: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """What came of publishing a batch: refusals by GID, or one failure for all."""
 
-    plans: Sequence[tuple[Plan, Outcome]]
+    courses: Sequence[Course]
     refused: Mapping[str, LoadRejectedError]
     failure: Exception | None = None
     calls: int = 0
     cost: float = 0.0
+
+
+Answered = Sent | Stepped | Published
 
 
 class Sender:
@@ -83,26 +102,68 @@ class Sender:
             sent = Sent(plan, error=error)
         return replace(sent, calls=spent.calls, cost=spent.cost)
 
-    def publish(self, plans: Sequence[tuple[Plan, Outcome]]) -> Published:
+    def step(self, course: Course) -> Stepped:
+        """The step whose turn it is; an earlier call of it is cleared up first."""
+        spent = _Spent(self._shop)
+        try:
+            stepped = self._step(course, spent)
+        except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
+            stepped = Stepped(course, error=error)
+        return replace(stepped, calls=spent.calls, cost=spent.cost)
+
+    def _step(self, course: Course, caller: Caller) -> Stepped:
+        plan, step = course.plan, course.step
+        opened = plan.open_steps.get(step.key)
+        if opened is not None and step.find is not None and self._must_find(step, opened):
+            if (gid := step.find(plan, caller)) is not None:
+                return Stepped(course, gid)
+            self._wait_out(opened)
+            return Stepped(course, is_absent=True)
+        variables = step.variables(plan, caller)
+        if variables is None:
+            return Stepped(course)
+        if step.repeats is Repeats.BY_KEY:
+            began = opened.run_id if opened is not None else self._context.run.run_id
+            variables = {**variables, "key": json_hash([self._context.store_gid, plan.identity, step.key, began])}
+        answer = caller.call(step.document, variables, repeatable=step.repeats is not Repeats.NEVER)
+        if any(self._loader.is_gone(error) for error in answer.user_errors):
+            raise _gone()
+        if answer.user_errors:
+            refused = rejection(answer.user_errors)
+            refused.path = step.path + refused.path.removeprefix("input")
+            raise refused
+        return Stepped(course, step.made(answer.data))
+
+    def _must_find(self, step: Step, opened: OpenStep) -> bool:
+        """Whether sending it once more could do it twice."""
+        if step.repeats is Repeats.BY_KEY:
+            return opened.payload_hash != step.digest or self._context.now() - opened.sent_at > _KEY_LIVES
+        return step.repeats is Repeats.NEVER
+
+    def publish(self, courses: Sequence[Course]) -> Published:
         """The publication of up to 50 records in one call."""
-        items = [(plan.gid, [{"publicationId": gid} for gid in plan.publications]) for plan, _ in plans]
+        plans = [course.plan for course in courses]
+        items = [(plan.gid, [{"publicationId": gid} for gid in plan.publications]) for plan in plans]
         try:
             answers = self._shop.publish(items)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
-            return Published(plans, {}, error, calls=1)
-        refused = {plan.gid: _unpublished(errors) for (plan, _), errors in zip(plans, answers, strict=True) if errors}
-        return Published(plans, refused, None, calls=1, cost=_PUBLISH_COST * len(plans))
+            return Published(courses, {}, error, calls=1)
+        refused = {plan.gid: _unpublished(errors) for plan, errors in zip(plans, answers, strict=True) if errors}
+        return Published(courses, refused, None, calls=1, cost=_PUBLISH_COST * len(plans))
 
     def _send(self, plan: Plan, caller: Caller) -> Sent:
         if plan.withdrawal:
             return self._withdraw(plan, caller)
+        plan = self._loader.prepare(plan, caller)
         answer = self._call(plan, caller)
+        if answer is None:
+            return Sent(plan, Landed(plan.gid, plan.record.handle))
         # What was deleted in Shopify below a record that stayed is made again; one answer may name only some of it.
         while gone := {key for error in answer.user_errors if (key := self._loader.gone_part(plan, error))}:
             if gone.isdisjoint(plan.parts):
                 break
             plan = replace(plan, parts={key: part for key, part in plan.parts.items() if key not in gone})
-            answer = self._call(plan, caller)
+            answer = self._call(plan, caller) or answer
         if answer.user_errors:
             return self._refused(plan, answer.user_errors, caller)
         return Sent(plan, self._loader.landed(plan, answer.data, caller))
@@ -110,11 +171,11 @@ class Sender:
     def _verify(self, plan: Plan, caller: Caller) -> Sent:
         found = self._loader.look_up(plan, caller)
         if found is None:
-            self._wait_out(plan)
+            self._wait_out(plan.open_step)
             return Sent(replace(plan, open_step=None))
         if plan.open_step is not None and plan.open_step.payload_hash == plan.record.payload_hash:
-            return Sent(plan, Landed(found.gid, found.handle))
-        return Sent(replace(plan, gid=found.gid))
+            return Sent(plan, Landed(found.gid, found.handle, found.parts))
+        return Sent(_taken(plan, found))
 
     def _withdraw(self, plan: Plan, caller: Caller) -> Sent:
         call = self._loader.withdraw(plan)
@@ -123,18 +184,18 @@ class Sender:
             return Sent(plan, error=rejection(errors))
         return Sent(plan, Landed(plan.gid))
 
-    def _call(self, plan: Plan, caller: Caller) -> Answer:
+    def _call(self, plan: Plan, caller: Caller) -> Answer | None:
         call = self._loader.call(plan)
+        if call is None:
+            return None
         repeatable = bool(plan.gid) or self._loader.repeats_creation
         return caller.call(call.document, call.variables, repeatable=repeatable)
 
-    def _wait_out(self, plan: Plan) -> None:
+    def _wait_out(self, opened: OpenStep | None) -> None:
         """Only an answer asked for long after the last send counts: that call may still be running."""
-        if plan.open_step is None:
+        if opened is None:
             return
-        decides_at = plan.open_step.sent_at + timedelta(
-            seconds=self._context.migration.destination.verify_after_seconds
-        )
+        decides_at = opened.sent_at + timedelta(seconds=self._context.migration.destination.verify_after_seconds)
         if self._context.now() < decides_at:
             raise UnknownOutcomeError(
                 "An earlier call for this record may still be running in Shopify, and its object is not there yet.",
@@ -150,18 +211,20 @@ class Sender:
         if found is None:
             if not self._loader.has_identifier:
                 # Refused perhaps for our own object, which search does not know yet.
-                self._wait_out(plan)
+                self._wait_out(plan.open_step)
             return Sent(plan, error=error)
         # Where Shopify keeps no id of ours, an open step is what tells our object from another's.
         is_ours = found.identity == plan.identity or (not self._loader.has_identifier and plan.open_step is not None)
         if not is_ours and (found.identity or self._context.migration.options.adopt_existing == "never"):
             return Sent(plan, error=_occupied(error, found))
-        plan = replace(plan, gid=found.gid)
+        plan = _taken(plan, found)
         if not is_ours and self._loader.has_identifier:
             # First of all it is made ours, so that no second record takes it over too.
             own = {"ownerId": found.gid, **id_metafield(plan.identity), "compareDigest": None}
             caller.call(document("metafields_set"), {"metafields": [own]}, repeatable=True).raise_for_user_errors()
         answer = self._call(plan, caller)
+        if answer is None:
+            return Sent(plan, Landed(found.gid, found.handle, found.parts), is_adopted=not is_ours)
         if answer.user_errors:
             return Sent(plan, error=rejection(answer.user_errors))
         return Sent(plan, self._loader.landed(plan, answer.data, caller), is_adopted=not is_ours)
@@ -171,6 +234,12 @@ class Sender:
             if (found := self._loader.occupant(plan, error, caller)) is not None:
                 return found
         return None
+
+
+def _taken(plan: Plan, found: Found) -> Plan:
+    """The plan as an update of what was found."""
+    parts = {**plan.parts, **{part.key: part for part in found.parts}} if found.parts else plan.parts
+    return replace(plan, gid=found.gid, parts=parts)
 
 
 def _unpublished(errors: Sequence[UserError]) -> LoadRejectedError:
@@ -221,13 +290,13 @@ class Threads:
     """A few daemon threads: a second signal must be able to end the process while they wait for an answer."""
 
     def __init__(self, number: int) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], Sent | Published] | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Sent | Published] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], Answered] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Answered] = queue.SimpleQueue()
         self._number = number
         self._started = 0
         self.in_flight = 0
 
-    def submit(self, job: Callable[[], Sent | Published]) -> None:
+    def submit(self, job: Callable[[], Answered]) -> None:
         """Runs the job, which must not raise, in one of the threads."""
         if self._started < self._number:
             self._started += 1
@@ -239,12 +308,12 @@ class Threads:
         while (job := self._jobs.get()) is not None:
             self._answers.put(job())
 
-    def answers(self, *, seconds: float) -> list[Sent | Published]:
+    def answers(self, *, seconds: float) -> list[Answered]:
         """What is answered by now, or the first within so many seconds; [] if none came.
 
         Answers that come within a moment of the first are taken with it, so that they settle together.
         """
-        found: list[Sent | Published] = []
+        found: list[Answered] = []
         try:
             found.append(self._answers.get(timeout=seconds))
             until = time.monotonic() + _A_MOMENT

@@ -44,7 +44,7 @@ class InputTypes:
             self._make(name)
         return self._made[name]
 
-    def without(self, name: str, *fields: str) -> Check:
+    def without(self, name: str, *fields: str) -> "ObjectCheck":
         """The same check, but these required fields may be missing (the loader knows them, not the mapping)."""
         self.named(name)
         whole = self._objects[name]

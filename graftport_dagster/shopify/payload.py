@@ -14,7 +14,7 @@ from typing import Any
 from graftport_dagster.records import JsonObject, ResourceType, canonical_json
 from graftport_dagster.shopify.input_types import InputTypes, ObjectCheck, list_of
 from graftport_dagster.shopify.problems import PayloadProblem, Place, Problems
-from graftport_dagster.shopify.scalars import Check, kind_of, reference, text, truth, url
+from graftport_dagster.shopify.scalars import Check, gid, kind_of, reference, text, truth, url
 from graftport_dagster.shopify.variants import check_variants
 
 __all__ = ["PayloadProblem", "check"]
@@ -107,11 +107,18 @@ def _check_market(envelope: JsonObject, problems: Problems) -> None:
 
 def _check_parts(envelope: JsonObject, problems: Problems) -> None:
     """Ids of parts: one for each, none twice."""
+    given = envelope["input"]
     lists = {
-        "variant": envelope["input"].get("variants"), "image": envelope["input"].get("files"),
+        "variant": given.get("variants"), "image": given.get("files"), "address": given.get("addresses"),
+        "line_item": given.get("lineItems"), "transaction": given.get("transactions"),
+        "refund": envelope.get("refunds"), "fulfillment": envelope.get("fulfillments"),
         "web_presence": envelope.get("webPresences"), "catalog": envelope.get("catalogs"),
         "price_list": envelope.get("priceLists"),
     }  # fmt: skip
+    for part in ("refund", "fulfillment"):
+        if lists[part] and not (envelope.get("parts") or {}).get(part):
+            problems.add(((None, "parts"), part), "REQUIRED", f"parts.{part} is missing.",
+                         f"Give the source's id of each {part}, so that none is made twice.")  # fmt: skip
     for part, ids in (envelope.get("parts") or {}).items():
         place: Place = ((None, "parts"), part)
         if len(set(ids)) != len(ids):
@@ -274,6 +281,25 @@ def _parts(value: Any, place: Place, problems: Problems) -> Any:
     return {part: ids(of_part, (place, part), problems) for part, of_part in value.items()}
 
 
+def _refund(made: InputTypes) -> ObjectCheck:
+    """Shopify's input; which order it is of is the loader's to say, for its transactions too."""
+    whole = made.without("RefundInput", "orderId")
+    transactions = list_of(made.without("OrderTransactionInput", "orderId"), 250)
+    return ObjectCheck("RefundInput", {**whole.fields, "transactions": (transactions, True)}, whole.required,
+                       is_one_of=False)  # fmt: skip
+
+
+def _fulfillment(made: InputTypes) -> ObjectCheck:
+    """Shopify's input, with lines of the order where Shopify wants lines of its fulfillment orders."""
+    whole = made.without("FulfillmentInput", "lineItemsByFulfillmentOrder")
+    line = ObjectCheck("A fulfillment's line", {
+        "lineItemId": (gid(frozenset({"LineItem"})), False), "quantity": (made.named("Int"), False),
+    }, {"lineItemId", "quantity"}, is_one_of=False)  # fmt: skip
+    fields = {name: field for name, field in whole.fields.items() if name != "lineItemsByFulfillmentOrder"}
+    fields["lineItems"] = (list_of(line, 499), True)
+    return ObjectCheck("FulfillmentInput", fields, whole.required, is_one_of=False)
+
+
 @cache
 def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
     """The check of each resource type's envelope; made once, on first use."""
@@ -305,8 +331,8 @@ def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
         }),
         ResourceType.ORDERS: (made.named("OrderCreateOrderInput"), {
             "options": made.named("OrderCreateOptionsInput"),
-            "refunds": many("RefundInput", "orderId"),
-            "fulfillments": many("FulfillmentInput", "lineItemsByFulfillmentOrder"),
+            "refunds": list_of(_refund(made), 250),
+            "fulfillments": list_of(_fulfillment(made), 250),
         }),
         ResourceType.BLOGS: (made.named("ArticleCreateInput"), {
             "blog": made.named("BlogCreateInput"), "content_type": _kind_of_content,

@@ -60,6 +60,7 @@ class Settlement:
     only the groups named landed, and the payload counts as landed once all groups are those staged.
     `snapshot`: what Shopify answered, for drift. `steps_done`: finished now, with their remote ids;
     `steps_unknown`: their answer was lost; `steps_released`: provably not executed, so removed.
+    `step_hashes`: the hash of what a step sends, where that is not the whole payload.
     `error`: a GraftportError for errored, held and unknown. `waits_for`: what a held record needs.
     `reason`: a short phrase that groups (why skipped, held, …).
     Archived and deleted records leave this store's scope until the source has them again.
@@ -76,6 +77,7 @@ class Settlement:
     steps_done: Mapping[str, str] = field(default_factory=dict)
     steps_unknown: tuple[str, ...] = ()
     steps_released: tuple[str, ...] = ()
+    step_hashes: Mapping[str, str] = field(default_factory=dict)
     error: Exception | None = None
     waits_for: tuple[RecordKey, ...] = ()
     reason: str = ""
@@ -162,7 +164,8 @@ def _settle_steps(connection: Connection, lease: Lease, run: Run, settled: Seque
         state: [
             _key(lease, one.source_id)
             | {
-                "step": step, "payload_hash": one.payload_hash, "state": state, "repeatable": True,
+                "step": step, "payload_hash": one.step_hashes.get(step, one.payload_hash), "state": state,
+                "repeatable": True,
                 "remote_id": remote_id, "run_id": run.run_id, "sent_at": now,
             }
             for one in settled

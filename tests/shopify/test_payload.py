@@ -88,8 +88,12 @@ GOOD: dict[str, tuple[ResourceType, dict[str, Any]]] = {
     "an order": (ResourceType.ORDERS, order() | {
         "options": {"inventoryBehaviour": "BYPASS"},
         "refunds": [{"note": "late", "refundLineItems": [
-            {"lineItemId": ref("orders", "1", part="line", part_id="7"), "quantity": 1}]}],
-        "fulfillments": [{"trackingInfo": {"number": "1Z"}}],
+            {"lineItemId": ref("orders", "1", part="line_item", part_id="7"), "quantity": 1}],
+            "transactions": [{"amount": "5.00", "gateway": "manual", "kind": "REFUND",
+                              "parentId": ref("orders", "1", part="transaction", part_id="3")}]}],
+        "fulfillments": [{"trackingInfo": {"number": "1Z"}, "lineItems": [
+            {"lineItemId": ref("orders", "1", part="line_item", part_id="7"), "quantity": 1}]}],
+        "parts": {"line_item": ["7"], "refund": ["r1"], "fulfillment": ["f1"]},
     }),
     "an article": (ResourceType.BLOGS, {
         "input": {"title": "News", "handle": "news", "author": {"name": "Ann"},
@@ -403,6 +407,15 @@ OTHERS: dict[str, tuple[ResourceType, dict[str, Any], str, str]] = {
         {"input": {"code": "abcd1234", "initialAmount": {"amount": "1", "currencyCode": "EUR"},
                    "expiresOn": "2024-02-31"}}, "input.expiresOn", "BAD_DATE"),
     "an order without lines": (ResourceType.ORDERS, {"input": {}}, "input.lineItems", "REQUIRED"),
+    "a refund without an id": (
+        ResourceType.ORDERS, order() | {"refunds": [{"note": "late"}]}, "parts.refund", "REQUIRED"),
+    "more ids than refunds": (
+        ResourceType.ORDERS, order() | {"refunds": [{"note": "late"}], "parts": {"refund": ["1", "2"]}},
+        "parts.refund", "PARTS_DO_NOT_MATCH"),
+    "lines of a fulfillment order": (
+        ResourceType.ORDERS,
+        order() | {"fulfillments": [{"lineItemsByFulfillmentOrder": []}], "parts": {"fulfillment": ["1"]}},
+        "fulfillments[0].lineItemsByFulfillmentOrder", "UNKNOWN_FIELD"),
     "taxes twice": (
         ResourceType.ORDERS,
         {"input": {"taxLines": [{"title": "VAT", "rate": "0.19"}],

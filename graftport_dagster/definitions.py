@@ -13,13 +13,12 @@ names (the demo's by default):
     schedules  as the file says                                                     defs/schedules.py
     resource   options: what one run is asked to do                                 defs/options.py
 
-A file that is not right fails the whole code location, with its name and key: a migration that
-silently is not there would be worse than a message.
+A file that is not right is told of when this is loaded, and its migration is an asset and jobs that
+fail with the sentence (`defs/broken.py`); the others are whole.
 """
 
 import dagster as dg
 
-from graftport_dagster.defs.factory import build_migration
-from graftport_dagster.migration import load_migrations
+from graftport_dagster.defs.factory import build_all
 
-defs = dg.Definitions.merge(*(build_migration(migration) for migration in load_migrations().values()))
+defs: dg.Definitions = build_all()

@@ -204,9 +204,18 @@ def migrations_folder() -> Path:
 
 
 def load_migrations(folder: Path | None = None) -> dict[str, Migration]:
-    """Every migration in the folder by slug: `<slug>.yaml` in it, or `<slug>/migration.yaml` below it.
+    """Every migration in the folder by slug. Raises as `survey` does, and for the first file that is not right."""
+    found, broken = survey(folder)
+    for error in broken.values():
+        raise error
+    return found
 
-    Raises ConfigurationError for a folder that is not there, a file that is not right, or a slug used twice.
+
+def survey(folder: Path | None = None) -> tuple[dict[str, Migration], dict[str, ConfigurationError]]:
+    """By slug: every migration in the folder, and what is wrong with each file that is none.
+
+    A file is `<slug>.yaml` in the folder, or `<slug>/migration.yaml` below it. A slug used twice is wrong, for either
+    file may be the one that is meant. Raises ConfigurationError for a folder that is not there.
     """
     folder = migrations_folder() if folder is None else folder
     if not folder.is_dir():
@@ -215,12 +224,23 @@ def load_migrations(folder: Path | None = None) -> dict[str, Migration]:
             hint=f"Set {MIGRATIONS_VARIABLE} to the folder that holds them.",
         )  # fmt: skip
     found: dict[str, Migration] = {}
+    broken: dict[str, ConfigurationError] = {}
     for path in _files(folder):
-        migration = read_migration(path)
-        if migration.slug in found:
-            raise ConfigurationError(f"Two files name the migration {migration.slug}.", path=str(path.name))
-        found[migration.slug] = migration
-    return found
+        slug = _slug_of(path)
+        if slug in found or slug in broken:
+            found.pop(slug, None)
+            told = f"Two files name the migration {slug}."
+            broken[slug] = ConfigurationError(told, code="MIGRATION_FILE", path=path.name, hint="Remove one of them.")
+            continue
+        try:
+            found[slug] = read_migration(path)
+        except ConfigurationError as error:
+            broken[slug] = error
+    return found, broken
+
+
+def _slug_of(path: Path) -> str:
+    return path.parent.name if path.name == "migration.yaml" else path.stem
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -229,8 +249,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def find_migration(slug: str) -> Migration:
-    """The migration of that name. Raises ConfigurationError with the nearest name there is."""
-    migrations = load_migrations()
+    """The migration of that name, whatever is wrong with the files of others.
+
+    Raises ConfigurationError for what is wrong with its own file, or with the nearest name there is.
+    """
+    migrations, broken = survey()
+    if slug in broken:
+        raise broken[slug]
     if slug in migrations:
         return migrations[slug]
     near = difflib.get_close_matches(slug, migrations, n=1)
@@ -246,7 +271,7 @@ def read_migration(path: Path) -> Migration:
             "There are no settings in it." if raw is None else "A migration file is settings, `key: value`, no more.",
             code="MIGRATION_FILE", path=path.name, hint="It says at least where the rows come from: source.",
         )  # fmt: skip
-    slug = path.parent.name if path.name == "migration.yaml" else path.stem
+    slug = _slug_of(path)
     own = {"slug": slug, "folder": path.parent.resolve()}
     # The two are no settings: the file's name and place say them.
     named = [f"{key}: unknown key, the file's own name and place say it" for key in own if key in raw]

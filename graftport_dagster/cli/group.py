@@ -23,7 +23,10 @@ COMMANDS = {
     "runs": ("runs", "List runs, oldest first."),
     "record": ("records", "Tell the whole story of one record: where it is, why, and every attempt."),
     "errors": ("records", "Show what is open now, grouped by cause, with what to do about it."),
-    "migrations": ("migrations", "List the migration files: source platform, destination and resource types of each."),
+    "migrations": (
+        "migrations",
+        "List the migration files, what each moves, and what is wrong with those that are not right.",
+    ),
     "check": ("check", "Look at everything that a run needs, and say what is missing."),
     "pause": ("migrations", "Stop every run, sensor and retry of a migration until it is resumed."),
     "resume": ("migrations", "Lift a pause."),

@@ -12,11 +12,12 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from graftport_dagster.cli.answers import answer, json_option
+from graftport_dagster.cli.answers import ExitStatus, answer, json_option
 from graftport_dagster.cli.inputs import asking, examples, migration_argument, reason_option
-from graftport_dagster.migration import Migration, load_migrations, migrations_folder
+from graftport_dagster.migration import Migration, migrations_folder, survey
 from graftport_dagster.records import JsonObject
 from graftport_dagster.reports.terminal import listing
+from graftport_dagster.reports.wording import presentable
 from graftport_dagster.store.place import open_store
 
 _FREE_BYTES = 1 << 30
@@ -24,8 +25,12 @@ _FREE_BYTES = 1 << 30
 
 @click.command(epilog=examples("graftport migrations"))
 @json_option
-def migrations(*, as_json: bool) -> None:
-    """List the migration files: source platform, destination and resource types of each."""
+def migrations(*, as_json: bool) -> int:
+    """List the migration files, what each moves, and what is wrong with those that are not right.
+
+    Exit status 2 where something is wrong with one.
+    """
+    migrations, broken = survey()
     found = [
         {
             "slug": migration.slug,
@@ -35,19 +40,22 @@ def migrations(*, as_json: bool) -> None:
             "shop": migration.destination.shop,
             "resource_types": [str(resource_type) for resource_type in migration.resource_types],
         }
-        for migration in load_migrations().values()
+        for migration in migrations.values()
     ]
-    answer({"migrations": found}, lambda: _migrations(found), as_json=as_json)
+    wrong = [{"slug": slug, "problem": presentable(str(error))} for slug, error in broken.items()]
+    answer({"migrations": found, "broken": wrong}, lambda: _migrations(found, wrong), as_json=as_json)
+    return ExitStatus.REFUSED if wrong else ExitStatus.DONE
 
 
-def _migrations(found: Sequence[JsonObject]) -> RenderableType:
-    if not found:
+def _migrations(found: Sequence[JsonObject], wrong: Sequence[JsonObject]) -> RenderableType:
+    if not found and not wrong:
         return Text(f"There are no migration files in {migrations_folder()}.", style="dim")
     rows = [
         (Text(row["slug"], style="bold"), row["platform"], row["shop"],
          Text(", ".join(row["resource_types"]) or "all that the source has"))
         for row in found
     ]  # fmt: skip
+    rows += [(Text(row["slug"], style="bold red"), "", "", Text(row["problem"], style="red")) for row in wrong]
     return listing(("migration", "from", "into", "resource types"), rows)
 
 

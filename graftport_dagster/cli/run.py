@@ -100,6 +100,11 @@ def _merged(filters: Iterable[tuple[ResourceType, tuple[str, ...]]]) -> dict[str
 def _refuse_beforehand(migration: Migration, options: RunOptions) -> None:
     """What Dagster would take seconds to refuse."""
     must_be_enabled(migration, options.resource_types)
+    if Phase.LOAD in options.phases:
+        # On demand: it brings what a refused option does without.
+        from graftport_dagster.pipeline import must_have_secrets
+
+        must_have_secrets(migration)
     with open_store() as store:
         if pause := store.stores.paused(migration.slug):
             raise ConfigurationError(

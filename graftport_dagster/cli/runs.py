@@ -15,7 +15,7 @@ from graftport_dagster import reports
 from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import MigrationName, Moment, examples, migration_argument, unknown
 from graftport_dagster.errors import ConfigurationError
-from graftport_dagster.migration import Migration, load_migrations
+from graftport_dagster.migration import Migration, survey
 from graftport_dagster.records import JsonObject, Phase, ResourceType, Result, Run, RunItem
 from graftport_dagster.reports.terminal import listing, result_text, terminal
 from graftport_dagster.reports.wording import duration, moment, number, presentable
@@ -63,10 +63,11 @@ def _slugs(migration: Migration | None, platform: str | None, *, every: bool) ->
         raise click.UsageError("Give SLUG, --all or --platform, one of them.", click.get_current_context())
     if platform is None:
         return [migration.slug if migration else None]
-    of_platform = {found.platform: found for found in load_migrations().values()}
+    migrations, _ = survey()
+    of_platform = {found.platform: found for found in migrations.values()}
     if platform not in of_platform:
         raise ConfigurationError(unknown("migration of platform", platform, sorted(of_platform)), code="NO_PLATFORM")
-    return [slug for slug, found in load_migrations().items() if found.platform == platform]
+    return [slug for slug, found in migrations.items() if found.platform == platform]
 
 
 def _found(

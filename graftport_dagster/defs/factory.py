@@ -1,21 +1,29 @@
-"""`build_migration`: everything of one migration, as Dagster definitions.
+"""`build_migration`: everything of one migration, as Dagster definitions; `build_all`: of every one in the folder.
 
-The door for other Dagster projects: merge what it returns with definitions of your own. What
+The doors for other Dagster projects: merge what they return with definitions of your own. What
 is in them stands in the modules beside this one.
 """
 
+import logging
+import multiprocessing
 import warnings
+from pathlib import Path
 
 import dagster as dg
 
 from graftport_dagster.defs.assets import build_assets
+from graftport_dagster.defs.broken import build_broken
 from graftport_dagster.defs.jobs import build_asset_jobs
 from graftport_dagster.defs.layout import Layout
 from graftport_dagster.defs.migrate import build_dry_run_job, build_migrate_job
 from graftport_dagster.defs.options import OPTIONS
 from graftport_dagster.defs.schedules import build_schedules
 from graftport_dagster.defs.sensors import build_sensors
-from graftport_dagster.migration import Migration
+from graftport_dagster.errors import ConfigurationError
+from graftport_dagster.migration import Migration, survey
+from graftport_dagster.reports.wording import presentable
+
+_log = logging.getLogger(__name__)
 
 
 def build_migration(migration: Migration, *, executor: dg.ExecutorDefinition | None = None) -> dg.Definitions:
@@ -39,3 +47,22 @@ def build_migration(migration: Migration, *, executor: dg.ExecutorDefinition | N
             resources={"options": OPTIONS},
         )
         return dg.Definitions.merge(assets, whole)
+
+
+def build_all(folder: Path | None = None) -> dg.Definitions:
+    """Every migration of the folder (that of GRAFTPORT_MIGRATIONS unless given).
+
+    One whose file is not right is warned of and stands there as what fails with the reason; it stops no other.
+    Raises ConfigurationError for a folder that is not there.
+    """
+    migrations, broken = survey(folder)
+    built = []
+    for slug, migration in migrations.items():
+        try:
+            built.append(build_migration(migration))
+        except ConfigurationError as error:
+            broken[slug] = error
+    for slug, problem in broken.items() if multiprocessing.parent_process() is None else ():
+        # A log line, and no warning: Dagster shows none of code that it loads.
+        _log.error("The migration %s is not there. %s", slug, presentable(str(problem)))
+    return dg.Definitions.merge(*built, *(build_broken(slug, problem) for slug, problem in broken.items()))

@@ -7,7 +7,7 @@ load does.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from graftport_dagster.errors import GraftportError, MissingReferenceError, RecordError
+from graftport_dagster.errors import ConfigurationError, GraftportError, MissingReferenceError, RecordError
 from graftport_dagster.loaders.groups import field_groups, immutable_fields, select
 from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Loader, Plan
 from graftport_dagster.loaders.references import address, references, resolve
@@ -234,7 +234,8 @@ class Planner:
             return ()
         known = self._context.publications
         if unknown := [name for name in names if name not in known]:
-            raise RecordError(
+            # The migration's mistake or the store's, and every record's: said once, and nothing is sent.
+            raise ConfigurationError(
                 f"The store has no publication {unknown[0]}.", code="UNKNOWN_PUBLICATION", path="publications",
                 hint=f"There are: {', '.join(sorted(known)) or 'none'}.",
             )  # fmt: skip

@@ -1,11 +1,13 @@
 """What must be true of a Shopify store before anything is loaded into it, made true where that is ours to do.
 
 Idempotent: asks one question per run and store; creates the `id` metafield definitions that are
-missing. Scopes, locations, publications and the API version are only looked at.
+missing. Scopes, locations, publications, the API version and the clock are only looked at.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from graftport_dagster.errors import ConfigurationError, CredentialsError, GraftportError
 from graftport_dagster.loaders.plan import Caller
@@ -26,11 +28,16 @@ _OWNERS: Mapping[ResourceType, tuple[str, ...]] = {
 }
 _LOCATIONS = 200
 _PUBLICATIONS = 50
+# Shopify refuses orders and consents from the future; of two changes the later one is to win.
+_CLOCK_LIMIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """The Shopify store that answered. `publications`, `locations`: name → GID, inactive locations left out."""
+    """The Shopify store that answered. `publications`, `locations`: name → GID, inactive locations left out.
+
+    `clock_ahead_seconds`: how far this machine's clock is ahead of Shopify's, to a second or two.
+    """
 
     gid: str
     domain: str
@@ -40,12 +47,18 @@ class StoreFacts:
     locations: Mapping[str, str] = field(default_factory=dict)
     scopes: frozenset[str] = frozenset()
     definitions: Mapping[str, str] = field(default_factory=dict)
+    clock_ahead_seconds: float = 0.0
 
 
-def ask(caller: Caller) -> StoreFacts:
-    """One question: who is it, what may we do, where is its stock, where does it sell."""
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def ask(caller: Caller, *, now: Callable[[], datetime] = _now) -> StoreFacts:
+    """One question: who is it, what may we do, where is its stock, where does it sell, what time is it there."""
     variables = {"locations": _LOCATIONS, "publications": _PUBLICATIONS}
-    data = caller.call(document("preflight"), variables, repeatable=True).data
+    answer = caller.call(document("preflight"), variables, repeatable=True)
+    data = answer.data
     shop = data["shop"]
     return StoreFacts(
         gid=shop["id"],
@@ -60,7 +73,25 @@ def ask(caller: Caller) -> StoreFacts:
             for owner in ("PRODUCT", "PRODUCTVARIANT", "COLLECTION", "CUSTOMER", "ORDER", "LOCATION")
             if data[owner]["nodes"]
         },
+        clock_ahead_seconds=_ahead(answer.date, now()),
     )
+
+
+def _ahead(date: str, now: datetime) -> float:
+    try:
+        there = parsedate_to_datetime(date)
+    except ValueError:
+        # It says nothing of its time.
+        return 0.0
+    return (now - (there if there.tzinfo else there.replace(tzinfo=UTC))).total_seconds()
+
+
+def wrong_clock(facts: StoreFacts) -> str:
+    """The sentence that says how far this machine's clock is off; "" where it is right within a minute."""
+    seconds = facts.clock_ahead_seconds
+    if abs(seconds) <= _CLOCK_LIMIT_SECONDS:
+        return ""
+    return f"This machine's clock is {abs(seconds):,.0f} s {'ahead of' if seconds > 0 else 'behind'} Shopify's."
 
 
 def missing_scopes(facts: StoreFacts, resource_types: Iterable[ResourceType]) -> list[str]:
@@ -120,13 +151,18 @@ def locations(migration: Migration, facts: StoreFacts) -> list[Identity]:
     return found
 
 
-def check(caller: Caller, migration: Migration, resource_types: Iterable[ResourceType]) -> list[CheckResult]:
+def check(
+    caller: Caller, migration: Migration, resource_types: Iterable[ResourceType], *, now: Callable[[], datetime] = _now
+) -> list[CheckResult]:
     """What `graftport check` says of the Shopify store; changes nothing."""
     try:
-        facts = ask(caller)
+        facts = ask(caller, now=now)
     except GraftportError as error:
         return [CheckResult("shopify", ok=False, detail=error.message, hint=error.hint)]
     results = [CheckResult("shopify", ok=True, detail=f"{facts.name} ({facts.domain}), {facts.plan}")]
+    off = wrong_clock(facts)
+    hint = "Set it by a time server, or times of orders and consents will be wrong." if off else ""
+    results.append(CheckResult("clock", not off, off or "that of Shopify, within a minute", hint))
     missing = missing_scopes(facts, resource_types)
     hint = f"Grant: {', '.join(missing)}." if missing else ""
     results.append(CheckResult("scopes", not missing, f"{len(facts.scopes)} granted", hint))

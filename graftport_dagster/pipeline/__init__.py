@@ -20,7 +20,7 @@ from graftport_dagster.pipeline.run import (
     run_phase,
     skip_item,
 )
-from graftport_dagster.pipeline.work import Work, connect
+from graftport_dagster.pipeline.work import Work, connect, must_have_secrets
 from graftport_dagster.store.place import (
     STATE_VARIABLE,
     STORE_VARIABLE,
@@ -39,6 +39,7 @@ __all__ = [
     "has_row_errors",
     "loadable",
     "must_be_loadable",
+    "must_have_secrets",
     "open_store",
     "open_work",
     "released_types",

@@ -67,7 +67,7 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
     if not done.landed_before and work.selection.is_narrow:
         done.landed_before = work.store.loads.scope(context.dataset, facts.gid, resource_type, Selection())["landed"]
     done.counts.update(in_scope=scope["in_scope"], unchanged=scope["in_scope"] - to_do)
-    done.notes.append(f"into {facts.name} ({facts.domain})")
+    done.notes += filter(None, [f"into {facts.name} ({facts.domain})", preflight.wrong_clock(facts)])
     if to_do and is_rehearsal:
         _rehearse(work, Rehearsal(loader, context, shop if work.run.options.live else None), done, resource_type)
     elif to_do:

@@ -19,7 +19,7 @@ from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline.extract import extract
 from graftport_dagster.pipeline.load import acquire, load
 from graftport_dagster.pipeline.transform import transform
-from graftport_dagster.pipeline.work import Work
+from graftport_dagster.pipeline.work import Work, must_have_secrets
 from graftport_dagster.records import (
     EXTRACT_COUNTS,
     LOAD_COUNTS,
@@ -105,6 +105,9 @@ def _check(migration: Migration, options: RunOptions, store: RecordStore) -> Non
             f"{pause['reason'] or 'no reason given'}.",
             code="PAUSED", hint=f"graftport resume {migration.slug} lifts it.",
         )  # fmt: skip
+    if Phase.LOAD in options.phases:
+        # Before anything is read: hours of it would be for nothing.
+        must_have_secrets(migration)
     if not options.phases:
         raise ConfigurationError("A run needs at least one phase.", code="NO_PHASE", path="phases")
     if options.limit is not None and options.limit < 1:

@@ -10,20 +10,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graftport_dagster import simulator
+from graftport_dagster.errors import ErrorClass
 from graftport_dagster.loaders.loader import LEASE_SECONDS
 from graftport_dagster.migration import Migration
-from graftport_dagster.records import Run
+from graftport_dagster.records import Phase, Run
 from graftport_dagster.settings import resolve_secret
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials, Credentials
 from graftport_dagster.store.place import report_folder, state_folder
 from graftport_dagster.store.record_store import Dataset, Lease, RecordStore, Selection
 
+# How long a store is tried; and one that was unreachable for another type of the same run: one question.
+_PATIENCE_SECONDS, _CONNECT_SECONDS = 120.0, 10.0
+_NO_PATIENCE_SECONDS, _SHORT_CONNECT_SECONDS = 0.0, 2.0
 
-def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -> Shop:
+
+def must_have_secrets(migration: Migration) -> None:
+    """Raises ConfigurationError for a secret of the Shopify store that is not there."""
+    if not migration.destination.shop.startswith("simulator:"):
+        _credentials(migration)
+
+
+def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False, is_known_silent: bool = False) -> Shop:
     """The migration's Shopify store, its secrets resolved now; starts the embedded simulator where that is it.
 
-    Raises ConfigurationError for a secret that is not there. Sends nothing yet.
+    `is_known_silent`: it did not answer a moment ago, and is asked once. Raises ConfigurationError for a secret
+    that is not there. Sends nothing yet.
     """
     destination = migration.destination
     url = destination.shop
@@ -42,6 +54,8 @@ def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -
         concurrency=destination.concurrency,
         timeout_seconds=destination.timeout_seconds,
         stop=stop,
+        patience_seconds=_NO_PATIENCE_SECONDS if is_known_silent else _PATIENCE_SECONDS,
+        connect_seconds=_SHORT_CONNECT_SECONDS if is_known_silent else _CONNECT_SECONDS,
     )
 
 
@@ -95,8 +109,17 @@ class Work:
     def shop(self) -> Shop:
         """The Shopify store, connected once for all phases of this work."""
         if self._shop is None:
-            self._shop = connect(self.migration, stop=lambda: self._is_stopping)
+            self._shop = connect(
+                self.migration, stop=lambda: self._is_stopping, is_known_silent=self._was_silent()
+            )  # fmt: skip
         return self._shop
+
+    def _was_silent(self) -> bool:
+        """Whether another type of this run gave up on a store that could not be reached."""
+        return any(
+            item.phase is Phase.LOAD and item.error_class is ErrorClass.CONNECTION
+            for item in self.store.runs.items(self.run.run_id)
+        )
 
     def close(self) -> None:
         """Closes what was opened for this work alone."""

@@ -19,6 +19,7 @@ from graftport_dagster.errors import (
     LoadRejectedError,
     RemoteFaultError,
     RemoteTimeoutError,
+    ThrottledError,
     TransientError,
     UnknownOutcomeError,
     UnreachableError,
@@ -35,6 +36,8 @@ from graftport_dagster.shopify.transport import Endpoint, Reply, origin_of
 
 _MAYBE_EXECUTED = (RemoteFaultError, RemoteTimeoutError)
 _FAULTS_ENDURED = 4
+# Until a store has answered once, it is more likely that its address is wrong than that it will come back.
+_FIRST_PATIENCE_SECONDS = 15.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
 _NAP = 0.2
 
@@ -45,7 +48,7 @@ class Answer:
 
     `data`: the payload of the document's one root field, `{}` where Shopify answered null; of a
     document with several, alias → payload. `user_errors`: those of the one root field. Costs in
-    points; `calls` counts how often it was sent.
+    points; `calls` counts how often it was sent; `date` is the HTTP header, Shopify's clock.
     """
 
     data: JsonObject
@@ -53,6 +56,7 @@ class Answer:
     cost_requested: float
     cost_actual: float
     calls: int
+    date: str = ""
 
     def raise_for_user_errors(self) -> None:
         """Raise LoadRejectedError where Shopify refused the record."""
@@ -63,8 +67,11 @@ class Answer:
 class Shop:
     """One store; made once per process and shared by its threads.
 
-    `patience_seconds`: how long one call is tried again before its error is let through. `stop` is
-    asked while waiting, so that a cancel does not wait as long.
+    `patience_seconds`: how long one call is tried again before its error is let through; of calls that
+    Shopify refuses for their rate, counted from the last call of any thread that it took. While the store
+    is silent, only the first call is tried so long (15 seconds if it has never answered), and every other once.
+    `connect_seconds`: how long a connection may take. `stop` is asked while waiting, so that a cancel does
+    not wait as long.
     """
 
     def __init__(
@@ -76,12 +83,16 @@ class Shop:
         concurrency: int = 8,
         timeout_seconds: float = 60,
         patience_seconds: float = 120,
+        connect_seconds: float = 10,
         stop: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self._endpoint = Endpoint(origin_of(url), connections=concurrency, timeout_seconds=timeout_seconds, clock=clock)
+        self._endpoint = Endpoint(
+            origin_of(url), connections=concurrency, timeout_seconds=timeout_seconds, connect_seconds=connect_seconds,
+            clock=clock,
+        )  # fmt: skip
         self._path = f"/admin/api/{api_version}/graphql.json"
         self._api_version = api_version
         self._tokens = Tokens(credentials, self._endpoint, clock)
@@ -94,6 +105,9 @@ class Shop:
         # What Shopify asked beyond our estimate, per document.
         self._surcharges: dict[str, float] = {}
         self._wrong_version: ConfigurationError | None = None
+        # When Shopify last took a call; None before the first.
+        self._taken_at: float | None = None
+        self._is_silent = False
 
     @property
     def host(self) -> str:
@@ -114,7 +128,7 @@ class Shop:
         cost = max(0.0, foreseen + self._surcharges.get(document, 0.0))
         sending = _Sending(document, _encoded(document, variables), foreseen, cost, is_query)
         may_repeat = repeatable or is_query
-        deadline = self._clock() + self._patience_seconds
+        began = self._clock()
         lost: TransientError | None = None
         faults = 0
         while True:
@@ -126,7 +140,7 @@ class Shop:
                     if not may_repeat or faults > _FAULTS_ENDURED:
                         raise self._outcome(error, lost, sending) from error
                 pause = max(error.retry_after, self._random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**sending.calls))
-                if error.code == "STOPPED" or self._clock() + pause > deadline or not self._waited(pause):
+                if self._gives_up(error, began, pause) or not self._waited(pause):
                     raise self._outcome(error, lost, sending) from error
             except ConfigurationError as error:
                 if lost is None or is_query:
@@ -171,10 +185,11 @@ class Shop:
             reply, body = self._exchange(sending, self._tokens.current())
         answer = body if body is not None else refusals.read_json(reply, host=self.host)
         data = refusals.read_data(answer)
+        self._taken_at = self._clock()
         self._wrong_version = refusals.wrong_version(reply, self._api_version)
         if self._wrong_version and sending.is_query:
             raise self._wrong_version
-        return _answer(data, refusals.read_cost(answer), sending)
+        return _answer(data, refusals.read_cost(answer), sending, reply.headers.get("Date", ""))
 
     def _exchange(self, sending: "_Sending", token: str) -> tuple[Reply, JsonObject | None]:
         """Book, send, give back; the answer's JSON where it is a good HTTP answer."""
@@ -185,6 +200,7 @@ class Shop:
         sending.calls += 1
         try:
             reply = self._endpoint.post(self._path, sending.body, _HEADERS | {"X-Shopify-Access-Token": token})
+            self._is_silent = False
             if reply.status != 200:
                 used = 0.0 if reply.status < 500 else used
                 return reply, None
@@ -200,6 +216,21 @@ class Shop:
             return reply, body
         finally:
             self._bucket.settle(booking, used, cost.allowance if cost else None)
+
+    def _gives_up(self, error: TransientError, began: float, pause: float) -> bool:
+        """Whether a call that began then is not tried again after such a pause."""
+        if error.code == "STOPPED":
+            return True
+        patience = self._patience_seconds
+        if isinstance(error, ThrottledError):
+            # Another process of ours that loads the same store takes turns with this one.
+            return self._clock() + pause > max(began, self._taken_at or began) + patience
+        if self._taken_at is None:
+            patience = min(patience, _FIRST_PATIENCE_SECONDS)
+        if not self._is_silent and self._clock() + pause <= began + patience:
+            return False
+        self._is_silent = self._is_silent or isinstance(error, UnreachableError)
+        return True
 
     def _outcome(self, error: GraftportError, lost: TransientError | None, sending: "_Sending") -> GraftportError:
         """What to raise at last: a mutation that was once lost stays unknown, whatever came after."""
@@ -259,11 +290,11 @@ def _json(variables: JsonObject) -> bytes:
         ) from error  # fmt: skip
 
 
-def _answer(data: JsonObject, cost: refusals.Cost | None, sending: _Sending) -> Answer:
+def _answer(data: JsonObject, cost: refusals.Cost | None, sending: _Sending, date: str) -> Answer:
     requested, actual = (cost.requested, cost.actual) if cost else (sending.cost, sending.cost)
     if len(data) != 1:
-        return Answer(data, (), requested, actual, sending.calls)
+        return Answer(data, (), requested, actual, sending.calls, date)
     payload = next(iter(data.values()))
     errors = refusals.user_errors_in(payload)
     refusals.raise_if_too_soon(errors)
-    return Answer(payload if isinstance(payload, dict) else {}, errors, requested, actual, sending.calls)
+    return Answer(payload if isinstance(payload, dict) else {}, errors, requested, actual, sending.calls, date)

@@ -13,9 +13,10 @@ from graftport_dagster.errors import UnreachableError
 
 _LONGEST_NAP = 0.2
 
-# Left in the bucket for what another process sends before we learn of it. Nothing is lost by it:
-# points are wasted only by a bucket that is full.
-_RESERVE_SHARE = 0.1
+# Left in the bucket for what another process sends, before we learn of it: as much as Shopify lets one
+# call ask for, so that cheap calls of one process never starve dear ones of another. Nothing is lost by
+# it: points are wasted only by a bucket that is full.
+_RESERVE, _RESERVE_SHARE = 1000.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class CostBucket:
     def _missing_seconds(self, cost: float) -> float:
         self._restore()
         # A call dearer than the whole bucket is sent when it is full: Shopify says what is wrong with it.
-        missing = min(cost + _RESERVE_SHARE * self._size, self._size) - self._available
+        missing = min(cost + min(_RESERVE, _RESERVE_SHARE * self._size), self._size) - self._available
         return missing / self._rate if missing > 1e-6 else 0.0
 
     def _restore(self) -> None:

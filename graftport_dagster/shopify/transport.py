@@ -19,7 +19,6 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 
 from graftport_dagster.errors import ConfigurationError, RemoteFaultError, RemoteTimeoutError, UnreachableError
 
-_CONNECT_SECONDS = 10.0
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _PIECE = 1 << 20
 
@@ -85,14 +84,15 @@ class Endpoint:
     """One host, asked by up to `connections` threads at once; environment proxies are not used."""
 
     def __init__(
-        self, origin: str, *, connections: int, timeout_seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, origin: str, *, connections: int, timeout_seconds: float, connect_seconds: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         parts = urlsplit(origin)
         self.host = parts.hostname or ""
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._pool: HTTPConnectionPool
-        timeout = Timeout(connect=min(_CONNECT_SECONDS, timeout_seconds), read=timeout_seconds)
+        timeout = Timeout(connect=min(connect_seconds, timeout_seconds), read=timeout_seconds)
         if parts.scheme == "http":
             self._pool = _PlainPool(self.host, parts.port, timeout=timeout, maxsize=connections, block=True)
         else:

@@ -77,8 +77,29 @@ def test_wrong_usage_with_json_is_one_object_on_stdout(told: Callable[..., Any])
 
 def test_a_migration_file_with_a_mistake_names_file_and_place(graftport: Invoke, folder: Path) -> None:
     (folder / "broken.yaml").write_text("source: {platfrom: files}\n", encoding="utf-8")
-    result = graftport("migrations", status=2)
-    assert "broken.yaml: source.platfrom: unknown key, did you mean platform?" in result.stderr
+    sentence = "broken.yaml: source.platfrom: unknown key, did you mean platform?"
+    assert sentence in " ".join(graftport("migrations", status=2).stdout.split())
+    assert sentence in graftport("mapping", "history", "broken", "products", status=2).stderr
+
+
+def test_a_migration_file_with_a_mistake_stops_no_other_migration(
+    graftport: Invoke, told: Callable[..., Any], folder: Path
+) -> None:
+    (folder / "broken.yaml").write_text("source: {platfrom: files}\n", encoding="utf-8")
+    graftport("mapping", "history", "shop", "products")
+    listed = told("migrations", status=2)
+    assert [one["slug"] for one in listed["migrations"]] == ["other", "shop"]
+    assert [one["slug"] for one in listed["broken"]] == ["broken"]
+    assert told("runs", "--platform", "magento") == {"runs": []}
+
+
+def test_an_unset_secret_is_refused_before_a_run_begins(graftport: Invoke, folder: Path) -> None:
+    destination = "destination: {shop: acme.myshopify.com, access_token: env:NO_SUCH_TOKEN}\n"
+    with (folder / "shop.yaml").open("a", encoding="utf-8") as file:
+        file.write(destination)
+    result = graftport("run", "shop", status=2)
+    sentence = "The environment variable NO_SUCH_TOKEN is not set. Set NO_SUCH_TOKEN and run again."
+    assert result.stderr == f"Error: {sentence}\n"
 
 
 def test_a_place_that_cannot_be_written_is_said_without_a_traceback(graftport: Invoke, tmp_path: Path) -> None:

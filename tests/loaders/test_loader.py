@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from graftport_dagster.errors import CredentialsError, ErrorClass, TransientError
+from graftport_dagster.loaders import preflight
 from graftport_dagster.records import Outcome, ResourceType
 
 COLLECTIONS, PRODUCTS, REDIRECTS = ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS
@@ -310,3 +311,17 @@ def test_a_record_gone_from_the_source_before_it_landed_is_never_created(world: 
     world.forget(PRODUCTS)
     assert outcomes(world.load(PRODUCTS)) == {"skipped": 1}
     assert world.objects("Product") == []
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(10, "ahead of"), (-10, "behind")])
+def test_a_clock_that_differs_from_shopifys_is_told(world: Any, minutes: int, said: str) -> None:
+    world.clock.ahead = timedelta(minutes=minutes)
+    found = preflight.check(world.shop(), world.migration, [PRODUCTS], now=world.clock)
+    (clock,) = [one for one in found if one.name == "clock"]
+    assert not clock.ok
+    assert f"s {said} Shopify's" in clock.detail
+
+
+def test_a_clock_that_is_right_within_a_minute_is_right(world: Any) -> None:
+    found = preflight.check(world.shop(), world.migration, [PRODUCTS])
+    assert [one.ok for one in found if one.name == "clock"] == [True]

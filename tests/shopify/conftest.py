@@ -62,6 +62,8 @@ class Script:
     connections: int = 0
     port: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
+    closed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -69,6 +71,11 @@ class Script:
 
     def plays(self, *behaviours: Behaviour) -> None:
         self.behaviours = list(behaviours)
+
+    def stop(self) -> None:
+        """From now on connections are refused."""
+        self.over.set()
+        self.closed.wait(5)
 
     def next(self, request: Request) -> Behaviour:
         with self.lock:
@@ -139,26 +146,26 @@ def script() -> Iterator[Script]:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
     playing = Script(port=listener.getsockname()[1])
-    over = threading.Event()
     threads: list[threading.Thread] = []
 
     def accept() -> None:
-        while not over.is_set():
+        while not playing.over.is_set():
             try:
                 connection, _ = listener.accept()
             except TimeoutError:
                 continue
             playing.connections += 1
-            thread = threading.Thread(target=_serve, args=(connection, playing, over), daemon=True)
+            thread = threading.Thread(target=_serve, args=(connection, playing, playing.over), daemon=True)
             threads.append(thread)
             thread.start()
+        listener.close()
+        playing.closed.set()
 
     acceptor = threading.Thread(target=accept)
     acceptor.start()
     yield playing
-    over.set()
+    playing.over.set()
     acceptor.join()
-    listener.close()
     for thread in threads:
         thread.join(timeout=3)
 

@@ -238,7 +238,26 @@ def test_a_refused_connection_was_not_sent(make_shop: MakeShop, clock: Clock) ->
     error = caught(UnreachableError, lambda: create(shop))
     assert error.code == "CONNECTION_REFUSED"
     assert "Connection refused" in error.message
-    assert 90 < clock.slept <= 120
+    assert 5 < clock.slept <= 15
+
+
+def test_a_store_that_fell_silent_is_waited_for_once_and_then_asked_once_a_call(
+    script: Script, make_shop: MakeShop, clock: Clock
+) -> None:
+    script.plays(data(CREATED))
+    shop = make_shop(script.url)
+    create(shop)
+    script.stop()
+    caught(UnreachableError, lambda: shop.call(READ, READ_VARIABLES, repeatable=True))
+    assert 60 < clock.slept <= 120
+    slept = clock.slept
+    caught(UnreachableError, lambda: shop.call(READ, READ_VARIABLES, repeatable=True))
+    assert clock.slept == slept
+
+
+def test_an_answer_carries_shopifys_own_time(script: Script, shop: Shop) -> None:
+    script.plays(raw(http(200, json.dumps({"data": CREATED}).encode(), {"Date": "Sat, 21 Nov 2026 10:00:00 GMT"})))
+    assert create(shop).date == "Sat, 21 Nov 2026 10:00:00 GMT"
 
 
 def test_a_name_that_does_not_resolve_was_not_sent(make_shop: MakeShop) -> None:
@@ -304,7 +323,7 @@ def test_throttled_waits_as_long_as_the_missing_points_take(script: Script, shop
     )  # fmt: skip
     script.plays(throttled, data(CREATED))
     assert create(shop).calls == 2
-    assert clock.slept == pytest.approx((10 + 490 + 200) / 100)  # what it lacks, and what is left to others
+    assert clock.slept == pytest.approx((10 + 490 + 1000) / 100)  # what it lacks, and what is left to others
 
 
 def test_429_waits_as_long_as_it_says(script: Script, shop: Shop, clock: Clock) -> None:
@@ -341,6 +360,24 @@ def test_endless_throttling_ends_with_our_patience(script: Script, shop: Shop, c
     script.plays(failure("THROTTLED", "Throttled"))
     caught(ThrottledError, lambda: create(shop))
     assert 60 < clock.slept <= 121
+
+
+def test_throttling_is_endured_as_long_as_shopify_takes_other_calls_of_ours(
+    script: Script, make_shop: MakeShop, clock: Clock
+) -> None:
+    throttled, taken = failure("THROTTLED", "Throttled"), data(CREATED)
+    script.plays(*[throttled] * 40, taken)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(script.requests) % 10 == 5:
+            with script.lock:
+                script.behaviours.insert(0, taken)
+            create(shop)
+
+    shop = make_shop(script.url, sleep=sleep)
+    assert create(shop).calls > 30
+    assert clock.slept > 121
 
 
 def test_too_many_attempts_is_a_request_to_wait(script: Script, shop: Shop, clock: Clock) -> None:

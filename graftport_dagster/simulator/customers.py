@@ -8,10 +8,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from graftport_dagster.simulator import addresses, consent, metafields
+from graftport_dagster.simulator import addresses, consent, metafields, money
 from graftport_dagster.simulator.answers import Refused, refuse, user_error
 from graftport_dagster.simulator.connections import page_of, page_of_all, page_of_found
-from graftport_dagster.simulator.money import total_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.products import tags
 from graftport_dagster.simulator.search import Searchable, search
@@ -326,8 +325,8 @@ def _default_address(_: Call, customer: Object, __: Arguments) -> Object | None:
 
 
 def _amount_spent(call: Call, customer: Object, _: Arguments) -> Object:
-    paid = [it["totals"]["netPayment"] for it in _orders(call, customer)]
-    return {"amount": total_of(paid), "currencyCode": call.settings.currency}
+    paid = money.total(money.given(it["netPaymentSet"]) for it in _orders(call, customer))
+    return {"amount": money.text(paid.shop), "currencyCode": call.settings.currency}
 
 
 def _picture(call: Call, *_: Any) -> Object:

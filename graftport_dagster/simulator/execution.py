@@ -57,6 +57,7 @@ class Question:
     outcome: str = ""
     wrote: bool = False
     failures: list[str] = field(default_factory=list)
+    mails: list[str] = field(default_factory=list)
 
 
 class Engine:
@@ -126,7 +127,7 @@ class Engine:
     def _execute(self, question: Question, variables: dict[str, Any], base_url: str) -> Answer:
         result, call = self._run(question, variables, base_url)
         errors = [self._formatted(error, call) for error in result.errors or ()]
-        question.wrote, question.failures = call.wrote, call.failures
+        question.wrote, question.failures, question.mails = call.wrote, call.failures, call.mails
         charged = self._charged(question, call)
         self._throttle.give_back(question.token, question.cost - charged)
         question.charged = charged

@@ -4,6 +4,7 @@ What lives here: which mutations insist on it since 2026-04, and what is kept of
 """
 
 import hashlib
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -34,7 +35,7 @@ def once(call: Call, name: str, key: str | None, arguments: Arguments, mutation:
         return mutation(call, arguments)
     print_of = _fingerprint(name, arguments)
     known = call.state.find_one("idempotency", key)
-    if known is not None and known["day"] == call.state.now()[:10]:
+    if known is not None and _age(call, known) < timedelta(hours=24):
         if known["fingerprint"] != print_of:
             message = "The same idempotency key cannot be used with different operation parameters."
             raise refuse(None, message, "IDEMPOTENCY_KEY_PARAMETER_MISMATCH")
@@ -44,9 +45,13 @@ def once(call: Call, name: str, key: str | None, arguments: Arguments, mutation:
     payload = mutation(call, arguments)
     call.state.put({
         "id": call.state.new_id("_IdempotencyKey"), "key": key, "fingerprint": print_of,
-        "day": call.state.now()[:10], "payload": payload,
+        "at": call.state.now(), "payload": payload,
     })  # fmt: skip
     return payload
+
+
+def _age(call: Call, entry: Object) -> timedelta:
+    return datetime.fromisoformat(call.state.now()) - datetime.fromisoformat(entry["at"])
 
 
 def keys(entry: Object) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ items. The quantities are kept with the variants.
 
 from typing import Any
 
-from graftport_dagster.simulator import variants
+from graftport_dagster.simulator import locations, variants
 from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
@@ -221,6 +221,29 @@ def _cost(call: Call, item: Object, _: Arguments) -> Object | None:
 
 def _owner(call: Call, item: Object, _: Arguments) -> Any:
     return _variant(call, item["id"])
+
+
+def claim(call: Call, variant_id: str, quantity: int, behaviour: str) -> bool:
+    """Takes stock for an order where it is counted; False when there is not enough and no more may be sold."""
+    variant = call.state.get(variant_id)
+    if variant is None or not variant["inventoryItem"]["tracked"]:
+        return True
+    levels = variant["levels"] or {locations.first(call.state)["id"]: 0}
+    place = max(levels, key=lambda it: levels[it])
+    sold_out = levels[place] < quantity and variant["inventoryPolicy"] == "DENY"
+    if sold_out and behaviour == "DECREMENT_OBEYING_POLICY":
+        return False
+    variant["levels"] = {**levels, place: levels[place] - quantity}
+    call.state.put(variant)
+    return True
+
+
+def restock(call: Call, variant_id: str | None, location_id: str, quantity: int) -> None:
+    """Puts pieces back where they are counted."""
+    variant = call.state.get(variant_id or "")
+    if variant is not None and variant["inventoryItem"]["tracked"]:
+        variant["levels"][location_id] = variant["levels"].get(location_id, 0) + quantity
+        call.state.put(variant)
 
 
 PART = Part(

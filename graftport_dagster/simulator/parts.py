@@ -39,6 +39,8 @@ class Call:
     documents: DocumentCache
     user_errors: list[Object] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    # Mails that were asked for; none is ever sent.
+    mails: list[str] = field(default_factory=list)
     wrote: bool = False
 
     def take(self, gid: str, kind: str) -> Object | None:

@@ -17,6 +17,7 @@ from graftport_dagster.simulator import (
     customers,
     discounts,
     files,
+    fulfillments,
     gift_cards,
     inventory,
     locations,
@@ -24,11 +25,14 @@ from graftport_dagster.simulator import (
     menus,
     metafield_definitions,
     metafields,
+    order_fields,
+    orders,
     product_set,
     products,
     publications,
     redeem_codes,
     redirects,
+    refunds,
     shop,
     uploads,
     variants,
@@ -41,7 +45,8 @@ PARTS = (
     uploads.PART, products.PART, product_set.PART, variants.PART, inventory.PART, collections.PART, redirects.PART,
     customers.PART, addresses.PART, consent.PART,
     discounts.PART, redeem_codes.PART, gift_cards.PART, content.PART, menus.PART, markets.PART, web_presences.PART,
-    catalogs.PART, bulk.PART,
+    catalogs.PART, orders.PART, order_fields.PART, fulfillments.PART, refunds.PART,
+    bulk.PART,
 )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ class Server:
             "query": None if question.root_fields else question.text,
             "writes": operation is not None and is_mutation(operation), "wrote": question.wrote,
             "cost": question.cost, "charged": question.charged, "outcome": question.outcome or "not executed",
-            "fault": rule.fault if rule else None, "failures": question.failures,
+            "fault": rule.fault if rule else None, "failures": question.failures, "mails_asked": question.mails,
         })  # fmt: skip
 
     async def _faulty(self, rule: Rule, question: Question, request: Request) -> Response | None:

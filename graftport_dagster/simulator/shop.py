@@ -13,7 +13,7 @@ from graftport_dagster.simulator.state import Object, State, gid_of, split_gid
 
 _PLAN_NAMES = {
     "standard": "Basic", "advanced": "Advanced", "plus": "Shopify Plus", "enterprise": "Shopify Plus",
-    "unlimited": "Development",
+    "development": "Development", "unlimited": "Development",
 }  # fmt: skip
 API_VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")
 
@@ -45,7 +45,8 @@ def the_shop(call: Call, *_: Any) -> Object:
         },
         "plan": {
             "displayName": _PLAN_NAMES[settings.plan], "publicDisplayName": _PLAN_NAMES[settings.plan],
-            "partnerDevelopment": settings.plan == "unlimited", "shopifyPlus": settings.plan in {"plus", "enterprise"},
+            "partnerDevelopment": settings.plan in {"development", "unlimited"},
+            "shopifyPlus": settings.plan in {"plus", "enterprise"},
         },
         "resourceLimits": {
             "maxProductOptions": 3, "maxProductVariants": 2048, "locationLimit": 200, "redirectLimitReached": False,

@@ -11,7 +11,8 @@ from typing import Any
 
 # Points restored a second (shopify.dev/docs/api/usage/limits); the bucket holds twenty seconds' worth.
 PLANS: dict[str, float] = {
-    "standard": 100.0, "advanced": 200.0, "plus": 1000.0, "enterprise": 2000.0, "unlimited": 1_000_000.0,
+    "standard": 100.0, "advanced": 200.0, "plus": 1000.0, "enterprise": 2000.0, "development": 100.0,
+    "unlimited": 1_000_000.0,
 }  # fmt: skip
 _BUCKET_SECONDS = 20
 

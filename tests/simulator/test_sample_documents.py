@@ -9,8 +9,8 @@ import pytest
 pytestmark = pytest.mark.shared
 
 EXECUTED = (
-    "collections", "content", "customers", "discounts", "giftcards", "inventory", "locations", "markets", "redirects",
-    "shop",
+    "collections", "content", "customers", "discounts", "giftcards", "inventory", "locations", "markets", "orders",
+    "redirects", "shop",
 )  # fmt: skip
 REFUSED = {
     "article_update_missing_required": "INVALID_VARIABLE",

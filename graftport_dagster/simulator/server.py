@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import orjson
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -64,7 +64,11 @@ class Server:
         refusal = self._refused(request)
         if refusal is not None:
             return refusal
-        body = _body(await request.body())
+        try:
+            body = _body(await request.body())
+        except ClientDisconnect:
+            # Whoever asked was killed in the middle of it: nothing was asked, and nobody waits for an answer.
+            return None
         if body is None:
             return _json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
         token = request.headers["x-shopify-access-token"]

@@ -1,8 +1,12 @@
 """What goes wrong on request, and what of it was executed all the same."""
 
 import json
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +148,18 @@ def test_faults_come_from_a_file(open_shop: Any, tmp_path: Any) -> None:
     rules.write_text(json.dumps({"seed": 1, "faults": [{"fault": "http_503", "operation": "shop", "times": 1}]}))
     shop = open_shop("--faults", str(rules))
     assert [shop.post("{ shop { id } }").status_code for _ in range(2)] == [503, 200]
+
+
+def test_a_caller_killed_in_the_middle_of_its_question_leaves_no_trace(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(tmp_path / "shop.db")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url = process.stdout.readline().strip()
+        port = int(url.rpartition(":")[2])
+        head = "POST /admin/api/2026-10/graphql.json HTTP/1.1\r\nHost: shop\r\nX-Shopify-Access-Token: t\r\n"
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(f'{head}Content-Length: 999\r\n\r\n{{"query": "'.encode())
+        assert requests.get(f"{url}/_simulator/", timeout=30).json()["requests"] == 0
+        requests.post(f"{url}/_simulator/stop", timeout=30)
+        assert "Traceback" not in process.stderr.read()

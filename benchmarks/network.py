@@ -43,7 +43,9 @@ MIXED = (*_REFUSED, *_BROKEN, *_CROOKED)
 PRODUCT = """{ "input": {
   "title": title, "handle": $handle(title), "status": "ACTIVE",
   "productOptions": [{ "name": "Size", "values": [sizes.{ "name": $ }] }],
-  "variants": [sizes.{ "optionValues": [{ "optionName": "Size", "name": $ }], "sku": $$.id & "-" & $, "price": $$.price }]
+  "variants": [sizes.{
+    "optionValues": [{ "optionName": "Size", "name": $ }], "sku": $$.id & "-" & $, "price": $$.price
+  }]
 } }"""
 REDIRECT = """{ "input": { "path": path, "target": $ref("products", product) } }"""
 SETTINGS = """

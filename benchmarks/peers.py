@@ -25,7 +25,6 @@ from pathlib import Path
 import requests
 
 from benchmarks.network import run_once, simulator
-from graftport_dagster.records import Phase
 
 VERIFY_AFTER_SECONDS = 1.0
 MOST_RUNS = 12
@@ -82,7 +81,9 @@ def _graftport() -> Contender:
         (folder / "shop.yaml").write_text(SETTINGS.format(url=url, verify=VERIFY_AFTER_SECONDS))
         (folder / "mappings" / "collections.jsonata").write_text(MAPPING)
 
-    return Contender("graftport", begin, lambda folder, _: (sys.executable, "-m", "benchmarks.peers", "--one-run", str(folder)))
+    return Contender(
+        "graftport", begin, lambda folder, _: (sys.executable, "-m", "benchmarks.peers", "--one-run", str(folder))
+    )
 
 
 def _dlt(python: str) -> Contender:

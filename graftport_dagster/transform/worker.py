@@ -7,6 +7,7 @@ where the first cannot (a call into C that does not come back); memory is limite
 A worker ignores Ctrl-C and SIGTERM (its parent decides) and ends when its parent does.
 """
 
+import contextlib
 import os
 import pickle
 import queue
@@ -140,9 +141,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (work.memory_bytes, work.memory_bytes))
     chunks: queue.SimpleQueue[list[tuple[str, bytes]]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, chunks), daemon=True).start()
-    send(answers, READY)
-    while True:
-        send(answers, list(map_rows(work, mapping, chunks.get())))
+    # Whoever was to read the answers may have been killed.
+    with contextlib.suppress(BrokenPipeError):
+        send(answers, READY)
+        while True:
+            send(answers, list(map_rows(work, mapping, chunks.get())))
 
 
 def _read(requests: RawIOBase, chunks: "queue.SimpleQueue[list[tuple[str, bytes]]]") -> None:

@@ -3,6 +3,7 @@
 The seed of each point is its number; `pytest -s` prints what was met.
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -43,6 +44,7 @@ class World:
     staged: Path
     calm: dict[str, Any]
     calm_requests: int
+    calm_seconds: float
 
     def told(self, path: str) -> Any:
         return requests.get(f"{self.url}/_simulator/{path}", timeout=30).json()
@@ -104,11 +106,11 @@ def _run(folder: Path, url: str, run_id: str, phases: tuple[Phase, ...] = tuple(
 
 
 def serve_kills() -> None:
-    """Forks a loading process per line `folder url` of standard input: says its pid, then how it ended."""
+    """Forks a process per line `folder url phases` of standard input: says its pid, then how it ended."""
     for line in sys.stdin:
-        folder, url = line.split()
+        folder, url, phases = line.split()
         if (pid := os.fork()) == 0:
-            _run(Path(folder), url, "killed", (Phase.LOAD,))
+            _run(Path(folder), url, "killed", tuple(map(Phase, phases.split(","))))
             os._exit(0)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
@@ -154,7 +156,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )  # fmt: skip
     assert simulator.stdout is not None
-    made = World(simulator.stdout.readline().strip(), loader, folder / "staged", {}, 0)
+    made = World(simulator.stdout.readline().strip(), loader, folder / "staged", {}, 0, 0.0)
     try:
         _prepare(made)
         yield made
@@ -187,18 +189,53 @@ def _killed(world: World, folder: Path, seed: int) -> str:
     begun = world.asked()
     calls = chance.randint(1, world.calm_requests - 1)
     moment = chance.choice((0.0, 0.0, chance.uniform(0, 0.03)))
-    assert world.loader.stdin is not None
-    assert world.loader.stdout is not None
-    world.loader.stdin.write(f"{folder} {world.url}\n")
-    world.loader.stdin.flush()
-    pid = int(world.loader.stdout.readline())
+    pid = _start(world, folder, "load")
     deadline = time.monotonic() + 30
     while world.asked() - begun < calls and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(moment)
-    os.kill(pid, signal.SIGKILL)
-    status = int(world.loader.stdout.readline())
-    return f"seed {seed}: killed after {calls} calls and {moment * 1000:.0f} ms, status {status}"
+    return f"seed {seed}: killed after {calls} calls and {moment * 1000:.0f} ms, status {_kill(world, pid)}"
+
+
+def _killed_anywhere(world: World, folder: Path, seed: int) -> str:
+    """A whole run that dies at any moment, be it reading, mapping or loading."""
+    moment = random.Random(seed).uniform(0, _calm_seconds(world, folder.with_name("calm")))
+    pid = _start_anew(world, folder)
+    time.sleep(moment)
+    return f"seed {seed}: killed after {moment:.3f} s of {world.calm_seconds:.1f}, status {_kill(world, pid)}"
+
+
+def _calm_seconds(world: World, folder: Path) -> float:
+    """How long such a run takes where nobody kills it."""
+    if not world.calm_seconds:
+        begun = time.monotonic()
+        _start_anew(world, folder)
+        assert world.loader.stdout is not None
+        world.loader.stdout.readline()
+        world.calm_seconds = time.monotonic() - begun
+    return world.calm_seconds
+
+
+def _start_anew(world: World, folder: Path) -> int:
+    world.reset()
+    folder.mkdir()
+    shutil.copyfile(DEMO, folder / "products.csv")
+    return _start(world, folder, "extract,transform,load")
+
+
+def _start(world: World, folder: Path, phases: str) -> int:
+    assert world.loader.stdin is not None
+    assert world.loader.stdout is not None
+    world.loader.stdin.write(f"{folder} {world.url} {phases}\n")
+    world.loader.stdin.flush()
+    return int(world.loader.stdout.readline())
+
+
+def _kill(world: World, pid: int) -> int:
+    assert world.loader.stdout is not None
+    with contextlib.suppress(ProcessLookupError):  # it had ended
+        os.kill(pid, signal.SIGKILL)
+    return int(world.loader.stdout.readline())
 
 
 def _left_open(world: World, folder: Path) -> tuple[int, int]:
@@ -229,6 +266,15 @@ def _survives(world: World, folder: Path, seed: int) -> tuple[int, int]:
 def test_a_killed_load_is_finished_by_plain_runs_with_nothing_twice(world: World, tmp_path: Path) -> None:
     left = [_survives(world, tmp_path / f"point-{seed}", seed) for seed in range(12)]
     assert sum(open_steps for open_steps, _ in left) > 0, "no kill fell between an intent and its answer"
+
+
+def test_a_run_killed_at_any_moment_is_finished_by_plain_runs_with_nothing_twice(world: World, tmp_path: Path) -> None:
+    for seed in range(500, 500 + int(os.environ.get("GRAFTPORT_KILL_MOMENTS", "8"))):
+        folder = tmp_path / f"moment-{seed}"
+        said = _killed_anywhere(world, folder, seed)
+        runs = _settles(folder, world)
+        sys.stdout.write(f"{said}; then {len(runs)} runs\n")
+        _check(folder, world)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import read_migration
 
 SOURCE = "source: {platform: magento, magento_export: {path: products.csv}}\n"
+WOO = "source: {type: woocommerce, url: 'https://a.example', consumer_key: env:A, consumer_secret: env:B, %s}\n"
 MAGENTO = "source: {type: magento, access_token: env:TOKEN, %s}\n"
 SHOP = "destination: {shop: %s, access_token: env:TOKEN}\n"
 SCHEDULE = "schedules: {nightly: {cron: '%s', time_zone: %s}}\n"
@@ -48,6 +49,10 @@ def refusal(folder: Path, text: str, name: str = "acme.yaml") -> str:
             "source.stor_view: unknown key, did you mean store_view",
         ),
         (MAGENTO % "url: 'https://shop.example', consumer_key: env:A", "source: give an integration's consumer_key"),
+        ("source: {type: woocommerce, url: 'https://a.example'}\n", "source.consumer_key: must be given"),
+        (WOO % "application_user: env:A", "source: give application_user and application_password, or neither"),
+        (WOO % "page_size: 101", "source.page_size: should be less than or equal to 100"),
+        (WOO % "order_note: true", "source.order_note: unknown key, did you mean order_notes"),
         ("source: {type: files, file: {}}\n", "source.file: unknown key, did you mean files?"),
         ("source: {files: {customers: {path: a, sheeet: b}}}\n", "customers.sheeet: unknown key, did you mean sheet?"),
         (SOURCE + "slug: other\n", "slug: unknown key, the file's own name and place say it"),

@@ -12,8 +12,9 @@ from graftport_dagster.source_settings.files import FilesSettings
 from graftport_dagster.source_settings.magento import MagentoSettings
 from graftport_dagster.source_settings.source_model import SourceModel
 from graftport_dagster.source_settings.sql import SqlSettings
+from graftport_dagster.source_settings.woocommerce import WooCommerceSettings
 
-__all__ = ["AnySource", "FilesSettings", "MagentoSettings", "SourceModel", "SqlSettings"]
+__all__ = ["AnySource", "FilesSettings", "MagentoSettings", "SourceModel", "SqlSettings", "WooCommerceSettings"]
 
 
 def _type_of(source: Any) -> str | None:
@@ -26,6 +27,7 @@ def _type_of(source: Any) -> str | None:
 AnySource = Annotated[
     Annotated[FilesSettings, Tag("files")]
     | Annotated[MagentoSettings, Tag("magento")]
-    | Annotated[SqlSettings, Tag("sql")],
+    | Annotated[SqlSettings, Tag("sql")]
+    | Annotated[WooCommerceSettings, Tag("woocommerce")],
     Discriminator(_type_of),
 ]  # fmt: skip

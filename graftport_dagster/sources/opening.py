@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
-from graftport_dagster.source_settings import FilesSettings, SqlSettings
+from graftport_dagster.source_settings import FilesSettings, SqlSettings, WooCommerceSettings
 from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.source import Source
 from graftport_dagster.sources.sql import SqlSource
+from graftport_dagster.sources.woocommerce import WooCommerceSource
 
 
 def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: False) -> Source:
@@ -21,5 +22,6 @@ def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: Fals
         return FileSource(settings, (migration.folder / settings.root).resolve())
     if isinstance(settings, SqlSettings):
         return SqlSource(settings, migration.folder)
-    del stop
+    if isinstance(settings, WooCommerceSettings):
+        return WooCommerceSource(settings, migration.folder, stop=stop)
     raise ConfigurationError(f"A source of type {settings.type} cannot be read by this build.", code="NO_SOURCE")

@@ -14,6 +14,8 @@ from graftport_dagster.simulator.woocommerce.made import Thing
 _MOST = 100
 _POST_ORDERS = ("date", "id", "include", "title", "slug", "modified")
 _TERM_ORDERS = ("id", "include", "name", "slug", "term_group", "description", "count")
+# These are answered whole, without pages.
+_WHOLE = ("notes", "attributes")
 _CLOCK = timedelta(hours=1)
 
 
@@ -93,7 +95,7 @@ class Page:
 def ask(name: str, things: Sequence[Thing], query: Mapping[str, str], *, may_see_all: bool = True) -> Page:
     """A page of the list. Raises InvalidParametersError, PageTooHighError."""
     kind = KINDS[name]
-    size, number, offset = _place(kind, query)
+    size, number, offset = _place(kind, query) if name not in _WHOLE else (len(things) + 1, 1, None)
     found = [it for it in things if all(keeps(it) for keeps in _filters(name, kind, query, may_see_all=may_see_all))]
     found.sort(key=_by(query.get("orderby", kind.order), kind), reverse=not _is_ascending(kind, query))
     pages = -(-len(found) // size)
@@ -183,12 +185,12 @@ def _dates(kind: Kind, query: Mapping[str, str]) -> Iterable[Callable[[Thing], b
     # Customers and terms have no such filter, and one that is not known is passed over.
     if kind.has_modified:
         pairs.append(("modified_after", "modified_before", kind.changed))
-    in_gmt = query.get("dates_are_gmt", "false") in ("true", "1") and not kind.is_wordpress
+    dates_are_gmt = query.get("dates_are_gmt", "false") in ("true", "1") and not kind.is_wordpress
     for after, before, field in pairs:
         if after in query:
-            yield _later(field, _local(query[after], in_gmt=in_gmt))
+            yield _later(field, _local(query[after], in_gmt=dates_are_gmt or query[after].endswith("Z")))
         if before in query:
-            yield _earlier(field, _local(query[before], in_gmt=in_gmt))
+            yield _earlier(field, _local(query[before], in_gmt=dates_are_gmt or query[before].endswith("Z")))
 
 
 def _local(text: str, *, in_gmt: bool) -> str:

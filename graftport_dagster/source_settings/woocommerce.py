@@ -1,0 +1,52 @@
+"""`source: {type: woocommerce}`: a WooCommerce shop, asked over its REST API and WordPress's.
+
+How it is read is in `sources/woocommerce/`.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from graftport_dagster.records import ResourceType
+from graftport_dagster.settings import Secret, WebAddress
+from graftport_dagster.source_settings.files import FileSpec, FilesSettings
+from graftport_dagster.source_settings.rest import RestModel
+from graftport_dagster.source_settings.source_model import Platform
+
+
+class WooCommerceSettings(RestModel):
+    """Where the shop is, its API key, and for drafts and private posts an application password of WordPress.
+
+    `sign_in`: how the key is sent; `auto` is a header over https and a signature (OAuth 1.0a) over http.
+    `files`: types that are read from files beside the shop, such as gift cards, which WooCommerce itself has not.
+    """
+
+    type: Literal["woocommerce"]
+    url: WebAddress
+    platform: Platform = "woocommerce"
+    consumer_key: Secret
+    consumer_secret: Secret
+    sign_in: Literal["auto", "header", "query", "oauth"] = "auto"
+    application_user: Secret | None = None
+    application_password: Secret | None = None
+    # Pages overlap by one record, so that a page of one would never get on.
+    page_size: Annotated[int, Field(ge=2, le=100)] = 100
+    overlap_minutes: Annotated[float, Field(ge=0)] = 15
+    customer_role: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")] = "all"
+    order_notes: bool = False
+    category_base: str = "product-category"
+    root: str = "."
+    files: Mapping[ResourceType, FileSpec | list[FileSpec]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _user_and_password(self) -> "WooCommerceSettings":
+        if (self.application_user is None) != (self.application_password is None):
+            raise ValueError("give application_user and application_password, or neither")
+        return self
+
+    def files_beside(self) -> FilesSettings | None:
+        """The settings of the files that are read beside the shop."""
+        if not self.files:
+            return None
+        return FilesSettings(type="files", platform=self.platform, root=self.root, files=self.files)

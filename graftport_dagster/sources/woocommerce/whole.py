@@ -1,0 +1,166 @@
+"""Records whole: products with their variations, orders with their refunds, and what has no list of its own.
+
+What lives here: what belongs to one record and under which id. Which of them are read, and from
+when on, is in `source.py`.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from graftport_dagster.records import InvalidRow, JsonObject, SourceRecord
+from graftport_dagster.source_settings.woocommerce import WooCommerceSettings
+from graftport_dagster.sources.woocommerce.asking import WC, WP, Asking, unexpected
+from graftport_dagster.sources.woocommerce.pages import Params, every
+
+_MARKET = "selling_locations"
+
+
+class Whole:
+    """Puts records together."""
+
+    def __init__(self, asking: Asking, settings: WooCommerceSettings) -> None:
+        self._asking = asking
+        self._settings = settings
+
+    def product(self, product: JsonObject) -> SourceRecord | InvalidRow:
+        """With its variations under `variants`, in their order in the shop."""
+        if product.get("type") != "variable" and not product.get("variations"):
+            return self._record(product, "products", {"variants": []})
+        path = f"{WC}products/{product['id']}/variations"
+        found = list(every(self._asking, path, {}, self._settings.page_size))
+        absent = set(product.get("variations") or ()) - {it["id"] for it in found}
+        if absent:
+            return InvalidRow(
+                raw="", code="VARIATIONS_MISSING", source_id=str(product["id"]), rows=len(found) + 1,
+                reason=f"The product names {len(absent)} variations that the shop does not give: {_some(absent)}.",
+                origin=self._origin("products", product["id"]),
+                hint="Save the product in WooCommerce once, and read again.",
+            )  # fmt: skip
+        found.sort(key=lambda it: (it.get("menu_order") or 0, it["id"]))
+        return self._record(product, "products", {"variants": found}, rows=len(found) + 1)
+
+    def order(self, order: JsonObject) -> SourceRecord:
+        """With its refunds whole, and its notes where the settings want them."""
+        more: JsonObject = {}
+        if order.get("refunds"):
+            more["refunds"] = self._below(order, "refunds")
+        if self._settings.order_notes:
+            # Notes have no orders and no pages in WooCommerce.
+            more["notes"], _ = self._asking.get_list(f"{WC}orders/{order['id']}/notes", {})
+        return self._record(order, "orders", more, rows=1 + len(more.get("refunds", ())))
+
+    def _below(self, order: JsonObject, name: str) -> list[JsonObject]:
+        return list(every(self._asking, f"{WC}orders/{order['id']}/{name}", {}, self._settings.page_size))
+
+    def categories(self) -> Iterator[SourceRecord]:
+        """Each with the names above it, and the address that it had."""
+        found = list(every(self._asking, f"{WC}products/categories", {}, self._settings.page_size))
+        by_id = {it["id"]: it for it in found}
+        for category in found:
+            line = _line(category, by_id)
+            slugs = "/".join(it["slug"] for it in line)
+            url_path = f"/{self._settings.category_base.strip('/')}/{slugs}/"
+            # How many products are in it changes daily, and is no part of it.
+            payload = {name: value for name, value in category.items() if name not in ("count", "_links")}
+            payload |= {"path": [it["name"] for it in line], "url_path": url_path}
+            yield SourceRecord(str(category["id"]), payload, origin=self._origin("products/categories", category["id"]))
+
+    def plain(self, thing: JsonObject, path: str) -> SourceRecord:
+        """A record of one row, as it is."""
+        return self._record(thing, path, {})
+
+    def article(self, entry: JsonObject, path: str) -> SourceRecord:
+        """A post or page with its author, picture and terms."""
+        embedded = entry.get("_embedded") or {}
+        author, *_ = embedded.get("author") or [{}]
+        picture, *_ = embedded.get("wp:featuredmedia") or [{}]
+        terms = [term for group in embedded.get("wp:term") or () for term in group if isinstance(term, dict)]
+        payload = {name: value for name, value in entry.items() if name not in ("_embedded", "_links")}
+        payload |= {
+            "author_name": author.get("name"),
+            "image": {"src": picture["source_url"], "alt": picture.get("alt_text", "")}
+            if picture.get("source_url") else None,
+            "category_names": [it["name"] for it in terms if it.get("taxonomy") == "category"],
+            "tag_names": [it["name"] for it in terms if it.get("taxonomy") == "post_tag"],
+        }  # fmt: skip
+        return SourceRecord(
+            str(entry["id"]),
+            payload,
+            _moment(entry.get("modified_gmt")),
+            origin=f"{self._asking.url}{WP}{path}/{entry['id']}",
+        )
+
+    def market(self) -> SourceRecord:
+        """Where the shop sells, in which currency; the one record of its settings."""
+        groups = {name: self._setting(name) for name in ("general", "products", "tax")}
+        general = groups["general"]
+        country, _, state = str(general.get("woocommerce_default_country", "")).partition(":")
+        payload: JsonObject = {
+            "country": country, "state": state, "currency": general.get("woocommerce_currency"),
+            "allowed_countries": general.get("woocommerce_allowed_countries"),
+            "specific_countries": general.get("woocommerce_specific_allowed_countries") or [],
+            "except_countries": general.get("woocommerce_all_except_countries") or [],
+            "prices_include_tax": groups["tax"].get("woocommerce_prices_include_tax") == "yes",
+            "weight_unit": groups["products"].get("woocommerce_weight_unit"),
+        }  # fmt: skip
+        return SourceRecord(_MARKET, payload, origin=f"{self._asking.url}{WC}settings/general")
+
+    def _setting(self, group: str) -> JsonObject:
+        path = f"{WC}settings/{group}"
+        found = self._asking.get(path).json
+        if not isinstance(found, list) or not all(isinstance(it, dict) and "id" in it for it in found):
+            raise unexpected(path, "something else than a list of settings")
+        return {it["id"]: it.get("value") for it in found}
+
+    def redirects(self) -> Iterator[SourceRecord]:
+        """The address that each category, product, post and page had."""
+        for category in self.categories():
+            yield self._redirect(category.payload["url_path"], "collections", category.source_id)
+        size = self._settings.page_size
+        lists: tuple[tuple[str, str, str, Params], ...] = (
+            (f"{WC}products", "products", "permalink", {"status": "publish"}),
+            (f"{WP}posts", "blogs", "link", {}), (f"{WP}pages", "blogs", "link", {}),
+        )  # fmt: skip
+        for path, target, name, params in lists:
+            for thing in every(self._asking, path, {**params, "_fields": f"id,{name}"}, size):
+                address = urlsplit(str(thing.get(name) or ""))
+                # Without a path it is the shop's front page, which needs no redirect.
+                if address.path.strip("/") and not address.query:
+                    yield self._redirect(address.path, target, str(thing["id"]))
+
+    def _redirect(self, path: str, target: str, source_id: str) -> SourceRecord:
+        payload = {"path": path, "target": {"resource_type": target, "source_id": source_id}}
+        return SourceRecord(path, payload, origin=f"{self._asking.url}{path}")
+
+    def _record(self, thing: JsonObject, path: str, more: JsonObject, *, rows: int = 1) -> SourceRecord:
+        # Links are the API's own, and the price as HTML changes with the theme.
+        payload = {name: value for name, value in thing.items() if name not in ("_links", "price_html", "related_ids")}
+        changed = _moment(thing.get("date_modified_gmt"))
+        return SourceRecord(str(thing["id"]), payload | more, changed, rows, self._origin(path, thing["id"]))
+
+    def _origin(self, path: str, number: int) -> str:
+        return f"{self._asking.url}{WC}{path}/{number}"
+
+
+def _line(category: JsonObject, by_id: dict[int, JsonObject]) -> list[JsonObject]:
+    """From the root down to the category; a circle ends where it closes."""
+    line: list[JsonObject] = []
+    current: JsonObject | None = category
+    while current is not None and current not in line:
+        line.insert(0, current)
+        current = by_id.get(current.get("parent") or 0)
+    return line
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)).replace(tzinfo=UTC) if text else None
+    except ValueError:
+        return None
+
+
+def _some(numbers: set[int]) -> str:
+    shown = sorted(numbers)[:5]
+    return ", ".join(map(str, shown)) + (" …" if len(numbers) > len(shown) else "")

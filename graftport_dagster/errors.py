@@ -4,7 +4,8 @@
     ├── ConfigurationError              stop before the first request; somebody must change something
     │   ├── CredentialsError              401, 403, a missing scope
     │   ├── StoreNotConfirmedError        a Shopify store this migration has not loaded into before
-    │   └── WriteBrakeError               more would be deleted or changed than the migration allows
+    │   ├── WriteBrakeError               more would be deleted or changed than the migration allows
+    │   └── FileTooLargeError             a file beyond the limit for fetched ones
     ├── RecordError                     set this record aside, go on with the next
     │   ├── SourceRecordError             unreadable, or without an id
     │   ├── TransformError                the mapping failed, or its result breaks Shopify's schema
@@ -114,6 +115,13 @@ class WriteBrakeError(ConfigurationError):
     """More records would be deleted or changed at once than the migration allows."""
 
     default_code = "WRITE_BRAKE"
+
+
+class FileTooLargeError(ConfigurationError):
+    """A file is larger than the migration allows to fetch."""
+
+    error_class = ErrorClass.MAX_FILE_SIZE
+    default_code = "FILE_TOO_LARGE"
 
 
 class RecordError(GraftportError):

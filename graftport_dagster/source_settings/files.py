@@ -5,16 +5,17 @@ How they are read is in `sources/files.py`.
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from graftport_dagster.records import ResourceType
-from graftport_dagster.settings import Settings
+from graftport_dagster.settings import Secret, Settings
 from graftport_dagster.source_settings.source_model import Platform, SourceModel
 
 
 class FileSpec(Settings):
-    """One file of rows. Separator, encoding and id column are detected where they are not given."""
+    """One file of rows, or one at an address of the web. What is not given is found out."""
 
     path: str
     format: Literal["auto", "csv", "json", "jsonl", "excel", "magento_export"] = "auto"
@@ -22,6 +23,35 @@ class FileSpec(Settings):
     separator: str = ""
     encoding: str = ""
     sheet: str = ""
+    user: Secret | None = None
+    password: Secret | None = None
+    token: Secret | None = None
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether it is fetched from another computer; an address with a token in it may stand in a secret."""
+        return is_web_path(self.path) or self.path.startswith("env:")
+
+
+def is_web_path(path: str) -> bool:
+    """Whether the path is an address of the web."""
+    return path.lower().startswith(("https://", "http://"))
+
+
+def _with_sound_credentials(given: FileSpec | list[FileSpec]) -> FileSpec | list[FileSpec]:
+    for spec in given if isinstance(given, list) else [given]:
+        named = [spec.user is not None, spec.password is not None, spec.token is not None]
+        if named not in ([False, False, False], [True, True, False], [False, False, True]):
+            raise ValueError("give either user and password, or token")
+        if any(named) and not spec.is_fetched:
+            raise ValueError("user, password and token are for a path that begins with https://")
+        if is_web_path(spec.path) and "@" in urlsplit(spec.path).netloc:
+            raise ValueError("an address holds no user name and no password; give them as secrets")
+    return given
+
+
+# One file of rows, or several that are read one after the other.
+FileSpecs = Annotated[FileSpec | list[FileSpec], AfterValidator(_with_sound_credentials)]
 
 
 class FilesSettings(SourceModel):
@@ -30,13 +60,14 @@ class FilesSettings(SourceModel):
     type: Literal["files"] = "files"
     platform: Platform = "files"
     root: str = "."
-    files: Mapping[ResourceType, FileSpec | list[FileSpec]] = Field(default_factory=dict)
-    magento_export: FileSpec | list[FileSpec] | None = None
+    files: Mapping[ResourceType, FileSpecs] = Field(default_factory=dict)
+    magento_export: FileSpecs | None = None
     address_suffix: str = ".html"
     hidden_addresses: bool = True
     category_ancestors: bool = False
     attribute_sets: list[str] = Field(default_factory=list)
     max_record_mb: Annotated[float, Field(gt=0)] = 16
+    max_download_mb: Annotated[float, Field(gt=0)] = 2048
 
     def named_types(self) -> tuple[ResourceType, ...]:
         """Those that a file is named for; an export gives several that are not named."""

@@ -1,4 +1,4 @@
-"""A source made of local files: plain tables of any resource type, and Magento's product export.
+"""A source made of files, local or fetched: plain tables of any resource type, and Magento's product export.
 
 One row of a plain file is one record whose payload is its columns as they are. Formats are
 read in `row_files`, the export is put together in `magento_export`; which files there are,
@@ -7,7 +7,7 @@ their freshness and what `check` says of them is here.
 
 import glob
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -18,9 +18,11 @@ from graftport_dagster.source_settings.files import FileSpec, FilesSettings
 from graftport_dagster.sources.file_bytes import modified_at, refusal, sha256_of
 from graftport_dagster.sources.magento_export import REQUIRED_COLUMNS, TYPES, MagentoExport
 from graftport_dagster.sources.magento_index import MagentoIndex, RowRules
+from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.row_files import OpenRows, find_id_column, open_rows
 from graftport_dagster.sources.rows import BadRow, Row, text_id
 from graftport_dagster.sources.source import Freshness
+from graftport_dagster.sources.web_files import WebFiles
 
 _Files = list[tuple[Path, FileSpec]]
 
@@ -32,10 +34,14 @@ class FileSource:
     redirects takes their place. `scratch`: where the export's temporary folder goes, the system's by default.
     """
 
-    def __init__(self, settings: FilesSettings, root: Path, scratch: Path | None = None) -> None:
+    def __init__(
+        self, settings: FilesSettings, root: Path, scratch: Path | None = None,
+        stop: Callable[[], bool] = lambda: False, clock: Clock | None = None,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._scratch = scratch
         self._root = root
+        self._web = WebFiles(int(settings.max_download_mb * 2**20), base=root, stop=stop, clock=clock, scratch=scratch)
         self._limit = int(settings.max_record_mb * 2**20)
         self._plain = {kind: _specs(specs) for kind, specs in settings.files.items()}
         self._export_specs = _specs(settings.magento_export)
@@ -97,11 +103,17 @@ class FileSource:
         return None
 
     def freshness(self, resource_type: ResourceType) -> Freshness:
-        """The checksum of the files' content, in the order of their names."""
-        paths = [path for path, _ in self._files(resource_type)]
-        sums = [sha256_of(path) for path in paths]
-        token = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
-        return Freshness(token, "sha256", max(modified_at(path) for path in paths))
+        """The checksum of a file's content, the tag of a fetched one; of several, those of all in their order."""
+        specs = self._specs_of(resource_type)
+        found = [self._web.freshness(spec) for spec in specs if spec.is_fetched]
+        local = dict.fromkeys(path for spec in specs if not spec.is_fetched for path in self._paths(spec))
+        found += [Freshness(sha256_of(path), "sha256", modified_at(path)) for path in local]
+        if len(found) == 1:
+            return found[0]
+        token = hashlib.sha256("".join(each.token for each in found).encode()).hexdigest()
+        moments = [each.changed_at for each in found if each.changed_at]
+        kinds = dict.fromkeys(each.kind for each in found)
+        return Freshness(token, " and ".join(kinds), max(moments, default=None))
 
     def check(self) -> list[CheckResult]:
         """One result per type and file: whether its first rows can be read."""
@@ -110,7 +122,7 @@ class FileSource:
             if resource_type in self._plain or resource_type is ResourceType.PRODUCTS:
                 try:
                     files = self._files(resource_type)
-                except ConfigurationError as error:
+                except GraftportError as error:
                     results.append(
                         CheckResult(f"source {resource_type}", ok=False, detail=_said(error), hint=error.hint)
                     )
@@ -123,22 +135,25 @@ class FileSource:
         if self._index is not None:
             self._index.close()
         self._index = self._export = None
+        self._web.close()
 
     # --- files --------------------------------------------------------------------------------------
 
     def _files(self, resource_type: ResourceType) -> _Files:
-        specs = self._plain.get(resource_type, self._export_specs if resource_type in TYPES else [])
-        if not specs:
-            raise ConfigurationError(
-                f"No file is named for {resource_type}.", code="NO_FILES", hint="See `source.files`."
-            )
         found: dict[Path, FileSpec] = {}
-        for spec in specs:
+        for spec in self._specs_of(resource_type):
             for path in self._paths(spec):
                 found.setdefault(path, spec)
         return list(found.items())
 
+    def _specs_of(self, resource_type: ResourceType) -> list[FileSpec]:
+        if specs := self._plain.get(resource_type, self._export_specs if resource_type in TYPES else []):
+            return specs
+        raise ConfigurationError(f"No file is named for {resource_type}.", code="NO_FILES", hint="See `source.files`.")
+
     def _paths(self, spec: FileSpec) -> list[Path]:
+        if spec.is_fetched:
+            return [self._web.file(spec)]
         path = self._root / spec.path
         if path.exists() or not glob.has_magic(spec.path):
             return [path]

@@ -19,7 +19,7 @@ def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: Fals
     """
     settings = migration.source
     if isinstance(settings, FilesSettings):
-        return FileSource(settings, (migration.folder / settings.root).resolve())
+        return FileSource(settings, (migration.folder / settings.root).resolve(), stop=stop)
     if isinstance(settings, SqlSettings):
         return SqlSource(settings, migration.folder)
     if isinstance(settings, WooCommerceSettings):

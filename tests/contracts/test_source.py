@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -64,6 +66,7 @@ def _write_sql(folder: Path, shop: Shop) -> None:
 
 
 PLAIN = ResourceType.CUSTOMERS
+SERVER = Path(__file__).parents[1] / "sources" / "file_server.py"
 MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
     "csv": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="rows.csv")}), PLAIN),
     "jsonl": (_write_jsonl, SourceSettings(files={PLAIN: FileSpec(path="rows.jsonl")}), PLAIN),
@@ -73,6 +76,7 @@ MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
         _write_magento, SourceSettings(platform="magento", magento_export=FileSpec(path="rows.csv")),
         ResourceType.PRODUCTS,
     ),
+    "web": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="env:SHOP_ADDRESS")}), PLAIN),
     "sql": (
         _write_sql,
         SqlSettings(
@@ -108,9 +112,24 @@ class Sourced:
             source.close()
 
 
+@pytest.fixture(scope="module")
+def file_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serves the folders of all tests of this process."""
+    served = str(tmp_path_factory.getbasetemp())
+    process = subprocess.Popen([sys.executable, str(SERVER), served], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
 @pytest.fixture(params=sorted(MAKERS))
 def sourced(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sourced]:
     monkeypatch.setenv("SHOP_DATABASE", "sqlite:///shop.db")
+    if request.param == "web":
+        served = tmp_path.relative_to(request.getfixturevalue("tmp_path_factory").getbasetemp())
+        monkeypatch.setenv("SHOP_ADDRESS", f"{request.getfixturevalue('file_server')}/etag/{served}/rows.csv")
     made = Sourced(request.param, tmp_path)
     yield made
     made.close()

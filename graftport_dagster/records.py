@@ -271,7 +271,8 @@ class RunOptions:
 
     `field_filter`: groups of fields per resource type that an update may send (all when a type
     is not named). `source_ids` and `limit` narrow every phase; `error_group` is `code` or
-    `class:code[:path]` of open incomplete records.
+    `class:code[:path]` of open incomplete records. `retry`: `open` takes nothing but open incomplete
+    records, which the run claims when it begins; `due` of those only what the schedule wants now.
     """
 
     phases: tuple[Phase, ...] = tuple(Phase)
@@ -281,6 +282,8 @@ class RunOptions:
     limit: int | None = None
     source_ids: tuple[str, ...] = ()
     error_group: str = ""
+    except_ids: tuple[str, ...] = ()
+    retry: str = ""
     only_dirty: bool = True
     conflict_strategy: str = "overwrite"
     field_filter: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

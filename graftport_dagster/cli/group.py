@@ -23,6 +23,7 @@ COMMANDS = {
     "runs": ("runs", "List runs, oldest first."),
     "record": ("records", "Tell the whole story of one record: where it is, why, and every attempt."),
     "errors": ("records", "Show what is open now, grouped by cause, with what to do about it."),
+    "incomplete": ("incomplete", "Records that did not end well: list, show, retry, discard."),
     "migrations": (
         "migrations",
         "List the migration files, what each moves, and what is wrong with those that are not right.",
@@ -36,7 +37,8 @@ COMMANDS = {
 
 # Which argument or option a refusal is about, where its code says so.
 _FIELDS = {
-    "NO_MIGRATION": "migration", "NO_RECORD": "source_id", "NO_RUN": "run_id", "AMBIGUOUS_RUN": "run_id",
+    "NO_MIGRATION": "migration", "NOT_OPEN": "ids", "NOTHING_OPEN": "ids",
+    "NO_RECORD": "source_id", "NO_RUN": "run_id", "AMBIGUOUS_RUN": "run_id",
     "NO_PLATFORM": "platform", "NOT_ENABLED": "resource_types", "MAPPING_VERSION": "version",
     "UNKNOWN_FIELD_GROUP": "field_filters",
 }  # fmt: skip

@@ -1,16 +1,14 @@
 """`graftport run`: a migration, or a part of it, in the foreground, and how it ended.
 
-The run itself is Dagster's job, started by `defs/launch.py`; what it did is read from the record
-store and told as `reports/` and `layout.py` say. Here are the options and the exit status.
+Here are the options; how a run is started, waited for and told is in `foreground.py`.
 """
 
-import sys
 from collections.abc import Iterable
 
 import click
 
-from graftport_dagster import reports
-from graftport_dagster.cli.answers import ExitStatus, answer, json_option, refuse
+from graftport_dagster.cli.answers import json_option
+from graftport_dagster.cli.foreground import must_not_be_paused, run_and_tell
 from graftport_dagster.cli.inputs import (
     FieldFilter,
     asking,
@@ -22,13 +20,11 @@ from graftport_dagster.cli.inputs import (
     resource_types_option,
     unknown,
 )
-from graftport_dagster.cli.progress import Progress
-from graftport_dagster.errors import BrokenPromiseError, ConfigurationError
+from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.loaders.groups import field_groups
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import Phase, ResourceType, RunOptions
-from graftport_dagster.reports.terminal import terminal
-from graftport_dagster.store.place import open_store, state_folder
+from graftport_dagster.store.place import open_store
 
 
 @click.command(
@@ -80,7 +76,7 @@ def run(
         mapping=mapping, actor=asking(), reason=reason,
     )  # fmt: skip
     _refuse_beforehand(migration, options)
-    return _run(migration, options, as_json=as_json)
+    return run_and_tell(migration, options, as_json=as_json)
 
 
 def _merged(filters: Iterable[tuple[ResourceType, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
@@ -106,30 +102,7 @@ def _refuse_beforehand(migration: Migration, options: RunOptions) -> None:
 
         must_have_secrets(migration)
     with open_store() as store:
-        if pause := store.stores.paused(migration.slug):
-            raise ConfigurationError(
-                f"{migration.slug} has been paused since {pause['since']} by {pause['by'] or 'somebody'}: "
-                f"{pause['reason'] or 'no reason given'}.", code="PAUSED",
-                hint=f"`graftport resume {migration.slug}` lifts it.",
-            )  # fmt: skip
+        must_not_be_paused(store, migration)
         if options.mapping not in ("current", "original"):
             for resource_type in options.resource_types or migration.resource_types:
                 store.mappings.find(migration.platform, resource_type, options.mapping)
-
-
-def _run(migration: Migration, options: RunOptions, *, as_json: bool) -> int:
-    # Not at the top: it is the way to Dagster, which a refused option does without.
-    from graftport_dagster.defs.launch import launch
-
-    progress = Progress(sys.stderr)
-    launched = launch(migration.slug, options, job="dry_run" if options.dry_run else "migrate", stream=progress)
-    progress.finish()
-    if launched.run is None and launched.is_stopped:
-        refuse("", ["Stopped before the run began: nothing was done."], as_json=as_json)
-        return ExitStatus.CANCELED
-    if launched.run is None:
-        raise BrokenPromiseError(f"Dagster stopped before the run began: {progress.last_words}")
-    with open_store() as store:
-        told = reports.report(store, launched.run.run_id, reports_folder=state_folder() / "reports")
-    answer(told, lambda: terminal(told), as_json=as_json)
-    return ExitStatus.of(launched.run.result)

@@ -43,7 +43,7 @@ def _source(told: JsonObject) -> Iterator[RenderableType]:
         what = "gone" if version["deleted"] else version["payload_hash"][:8]
         run = f", run {version['run_id'][:8]}" if version["run_id"] else ""
         lines.append(Text(f"{moment(version['at'])}  {what}{run}", style="dim"))
-    yield section("Source", *lines, *_payload(source.get("payload")))
+    yield section("Source", *lines, *payload(source.get("payload")))
 
 
 def _staged(told: JsonObject) -> Iterator[RenderableType]:
@@ -53,7 +53,7 @@ def _staged(told: JsonObject) -> Iterator[RenderableType]:
     line = Text(f"{staged['state']} by {staged['mapping_version']}, {moment(staged['at'])}")
     reason = [Text(staged["reason"])] if staged["reason"] else []
     warnings = [Text(f"{one['code']}: {one['message']}", style="yellow") for one in staged["warnings"]]
-    yield section("Staged", line, *reason, *warnings, *_payload(staged.get("payload")))
+    yield section("Staged", line, *reason, *warnings, *payload(staged.get("payload")))
 
 
 def _store(place: JsonObject) -> Iterator[RenderableType]:
@@ -70,7 +70,7 @@ def _store(place: JsonObject) -> Iterator[RenderableType]:
         Text(f"call {step['step']}: {step['state']} since {moment(step['sent_at'])}", style="yellow")
         for step in place["steps"]
     )
-    yield section(f"On {place['domain'] or place['store_gid']}", *lines, *_payload(place.get("snapshot")))
+    yield section(f"On {place['domain'] or place['store_gid']}", *lines, *payload(place.get("snapshot")))
 
 
 def _incomplete(told: JsonObject) -> Iterator[RenderableType]:
@@ -87,7 +87,7 @@ def _incomplete(told: JsonObject) -> Iterator[RenderableType]:
         if row["is_open"]:
             hint = [Text(f"→ {row['hint']}", style="cyan")] if row["hint"] else []
             line = Text(f"{row['origin']}: {row['code']}: {row['reason']}")
-            yield section("Invalid row of the source", line, *hint, *_payload(row.get("raw")))
+            yield section("Invalid row of the source", line, *hint, *payload(row.get("raw")))
 
 
 def _attempts(attempts: list[JsonObject]) -> RenderableType:
@@ -102,7 +102,8 @@ def _attempts(attempts: list[JsonObject]) -> RenderableType:
     return listing(("when (UTC)", "phase", "outcome", ""), rows)
 
 
-def _payload(payload: object) -> Iterator[RenderableType]:
-    if payload is not None:
-        text = printable(payload) if isinstance(payload, str) else json.dumps(payload, indent=2, ensure_ascii=False)
+def payload(value: object) -> Iterator[RenderableType]:
+    """A payload as it is, below what it belongs to; nothing where there is none."""
+    if value is not None:
+        text = printable(value) if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         yield Padding(Text(text, style="dim"), (1, 0, 0, 0))

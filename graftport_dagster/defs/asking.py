@@ -1,6 +1,7 @@
 """What sensors and schedules have in common when they ask for a run that no person asked for."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -17,6 +18,13 @@ _GOING_ON = [
 def without_person(options: RunOptions) -> RunOptions:
     """The options of a run that nobody watches: bad rows do not fail it, and refused ones are not sent again."""
     return replace(options, fail_on_row_errors=False, resend_refused=False)
+
+
+def asked_at(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
+    """When Dagster was asked for this run, which may have waited in the queue since; a second late at the most."""
+    record = instance.get_run_record_by_id(run_id)
+    # Databases give it in whole seconds.
+    return None if record is None else record.create_timestamp.replace(tzinfo=UTC) + timedelta(seconds=1)
 
 
 def paused(layout: Layout) -> str:

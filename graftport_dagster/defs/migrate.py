@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
+from graftport_dagster.defs.asking import asked_at
 from graftport_dagster.defs.conclusion import concluding, reap, tag_process
 from graftport_dagster.defs.jobs import run_child
 from graftport_dagster.defs.launch import announce
@@ -29,6 +30,7 @@ from graftport_dagster.reports.terminal import REPORT_FOLLOWS
 from graftport_dagster.store.record_store import RecordStore
 
 _BEGUN = "begun"
+_WAITING = str(ErrorClass.MISSING_REFERENCE)
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,11 @@ class _Whole:
             context.instance.add_run_tags(context.run.run_id, {**self.layout.tags, **tags})
             tag_process(context.instance, context.run.run_id)
             try:
-                retry_of = context.run.tags.get(RETRY_TAG, "")
-                with open_work(self.layout.migration, asked, run_id=context.run.run_id, retry_of=retry_of):
+                with open_work(
+                    self.layout.migration, asked, run_id=context.run.run_id,
+                    retry_of=context.run.tags.get(RETRY_TAG, ""),
+                    asked_at=asked_at(context.instance, context.run.run_id),
+                ):  # fmt: skip
                     announce(context.run.run_id)
             except GraftportError as error:
                 raise failure(error) from cause(error)
@@ -141,8 +146,12 @@ class _Whole:
     def _load_released(self, context: dg.OpExecutionContext, store: RecordStore, asked: RunOptions) -> None:
         for resource_type in released_types(store, self.layout.migration, context.run.run_id):
             context.log.info(f"{resource_type}: records that waited for others can land now")
-            waiting = asked.error_group or str(ErrorClass.MISSING_REFERENCE)
-            self.each(context, resource_type, replace(asked, phases=(Phase.LOAD,), error_group=waiting))
+            waiting = asked.error_group or _WAITING
+            options = replace(asked, phases=(Phase.LOAD,), error_group=waiting)
+            if asked.retry:
+                # What a retried record lets go was held for it, and is no part of the retry itself.
+                options = replace(options, retry="", source_ids=(), except_ids=(), error_group=_WAITING)
+            self.each(context, resource_type, options)
 
 
 def _why_failed(run: Run) -> str:

@@ -64,6 +64,12 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default="",
         description="Only records with an open error of this group: `CODE`, `Class:CODE` or `Class:CODE:path`.",
     )
+    except_ids: list[str] = Field(default=[], description="With `retry`: all but the records with these ids.")
+    retry: str = Field(
+        default="",
+        description="`open`: nothing but open incomplete records, each sent once more; `due`: those of them that the "
+        "retry schedule wants tried now. What another run has claimed is left to it.",
+    )
     only_dirty: bool = Field(default=True, description="Load only what is pending; false sends every record again.")
     conflict_strategy: ConflictStrategyChoice | None = Field(
         default=None, description="overwrite: changed records are updated. skip: they are left and stay pending."
@@ -122,6 +128,8 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             limit=self.limit,
             source_ids=tuple(self.source_ids),
             error_group=self.error_group,
+            except_ids=tuple(self.except_ids),
+            retry=self.retry,
             only_dirty=self.only_dirty,
             conflict_strategy=strategy,
             field_filter={name: tuple(groups) for name, groups in self.field_filter.items()},

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from graftport_dagster.defs.asking import asked_at
 from graftport_dagster.defs.checks import check_results
 from graftport_dagster.defs.conclusion import reap, tag_process
 from graftport_dagster.defs.launch import announce
@@ -90,6 +91,7 @@ class _Step:
             open_work(
                 self.layout.migration, asked, run_id=self.run_id, child_run_id=self.context.run.run_id,
                 should_stop=stop, progress=self.context.log.info, retry_of=self.context.run.tags.get(RETRY_TAG, ""),
+                asked_at=asked_at(self.context.instance, self.context.run.run_id),
             ) as work,
         ):  # fmt: skip
             try:

@@ -49,6 +49,7 @@ class _Extract:
         self._rows = work.store.source_records
         self._dataset = work.dataset(own=True)
         self._options = work.run.options
+        self._wanted = work.wanted_ids(resource_type)
         self._done = Extracted()
 
     def run(self) -> Extracted:
@@ -68,11 +69,11 @@ class _Extract:
 
     @property
     def _is_narrowed(self) -> bool:
-        return bool(self._options.source_ids) or self._options.limit is not None
+        return self._wanted is not None or self._options.limit is not None
 
     def _narrowed(self, stream: Iterator[SourceRecord | InvalidRow]) -> Iterator[SourceRecord | InvalidRow]:
-        wanted = set(self._options.source_ids)
-        chosen = (item for item in stream if item.source_id in wanted) if wanted else stream
+        wanted = self._wanted
+        chosen = stream if wanted is None else (item for item in stream if item.source_id in wanted)
         return islice(chosen, self._options.limit)
 
     def _take(self, batch: list[SourceRecord | InvalidRow]) -> None:

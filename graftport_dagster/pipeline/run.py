@@ -35,7 +35,7 @@ from graftport_dagster.records import (
     run_result,
 )
 from graftport_dagster.store.place import open_store
-from graftport_dagster.store.record_store import RecordStore
+from graftport_dagster.store.record_store import RecordStore, Which
 
 __all__ = [
     "finish_run", "has_row_errors", "loadable", "must_be_loadable", "open_work", "released_types", "run_phase",
@@ -73,9 +73,13 @@ def open_work(
     should_stop: Callable[[], bool] = lambda: False,
     progress: Callable[[str], None] = lambda line: None,  # noqa: ARG005 - nobody listens by default
     retry_of: str = "",
+    asked_at: datetime | None = None,
     store: RecordStore | None = None,
 ) -> Iterator[Work]:
     """Opens the record store and begins the run there, or joins it when it was begun (children, later phases).
+
+    Who begins a run claims the open incomplete records in its scope, those that had failed when it was asked for
+    (`asked_at`, now unless given).
 
     Raises ConfigurationError when the migration is paused, or an option names something that is not there.
     """
@@ -86,8 +90,11 @@ def open_work(
             run_id=run_id, migration=migration.slug, options=options, retry_of=retry_of,
             host=socket.gethostname(), pid=os.getpid(),
         )  # fmt: skip
+        is_new = opened.runs.find(run_id) is None
         # Who joins a run does so with options of its own, and holds leases as the process that works.
         run = replace(opened.runs.start(own), options=options, host=own.host, pid=own.pid)
+        if is_new and not options.dry_run:
+            claim(opened, run, migration.resource_types, asked_at)
         work = Work(migration, opened, run, should_stop, progress, child_run_id)
         try:
             yield work
@@ -96,6 +103,19 @@ def open_work(
     finally:
         if store is None:
             opened.close()
+
+
+def claim(store: RecordStore, run: Run, enabled: Sequence[ResourceType], asked_at: datetime | None = None) -> int:
+    """Takes the open incomplete records in the run's scope on, so that no other run tries them; how many."""
+    return store.incomplete.claim(run, which_of(run.options, enabled), asked_at=asked_at)
+
+
+def which_of(options: RunOptions, enabled: Sequence[ResourceType] = ()) -> Which:
+    """The incomplete records that a run with these options is about."""
+    return Which(
+        options.resource_types or tuple(enabled), options.phases, options.error_group, options.source_ids,
+        options.except_ids,
+    )  # fmt: skip
 
 
 def _check(migration: Migration, options: RunOptions, store: RecordStore) -> None:
@@ -112,6 +132,11 @@ def _check(migration: Migration, options: RunOptions, store: RecordStore) -> Non
         raise ConfigurationError("A run needs at least one phase.", code="NO_PHASE", path="phases")
     if options.limit is not None and options.limit < 1:
         raise ConfigurationError("A limit is a number from 1.", code="BAD_LIMIT", path="limit")
+    if options.retry not in ("", "open", "due"):
+        raise ConfigurationError(
+            f"{options.retry} is nothing that a run can retry.", code="BAD_RETRY", path="retry",
+            hint="Write open (all open incomplete records in scope), due, or leave it away.",
+        )  # fmt: skip
     for name, groups in options.field_filter.items():
         known = field_groups(_resource_type(name)).names
         if unknown := [group for group in groups if group not in known]:
@@ -353,4 +378,5 @@ def finish_run(store: RecordStore, run_id: str, *, canceled: bool = False) -> Ru
     run = store.runs.finish(run_id, Result.CANCELED if canceled else run_result(items), first_error)
     if run.options.dry_run:
         store.runs.drop_dry_run(run_id)
+    store.incomplete.unclaim(run)
     return run

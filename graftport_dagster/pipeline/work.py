@@ -13,7 +13,7 @@ from graftport_dagster import simulator
 from graftport_dagster.errors import ErrorClass
 from graftport_dagster.loaders.loader import LEASE_SECONDS
 from graftport_dagster.migration import Migration
-from graftport_dagster.records import Phase, Run
+from graftport_dagster.records import Phase, ResourceType, Run
 from graftport_dagster.settings import resolve_secret
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials, Credentials
@@ -136,8 +136,16 @@ class Work:
         """The migration's rows, or in a dry run that makes them itself (`own`) the dry run's."""
         return Dataset(self.migration.slug, self.run.run_id if self.run.options.dry_run and own else "")
 
+    def wanted_ids(self, resource_type: ResourceType) -> set[str] | None:
+        """The ids that an extract is narrowed to; None where it is not."""
+        if self.run.options.retry:
+            return self.store.incomplete.claimed(self.run, resource_type)
+        return set(self.run.options.source_ids) or None
+
     @property
     def selection(self) -> Selection:
         """How the run's options narrow each phase."""
         options = self.run.options
+        if options.retry:
+            return Selection(run_id=self.run.run_id, is_retry=True)
         return Selection(options.source_ids, options.error_group, options.limit, run_id=self.run.run_id)

@@ -12,7 +12,7 @@ from typing import Any
 from graftport_dagster.errors import ErrorClass
 from graftport_dagster.records import JsonObject, Phase, ResourceType
 from graftport_dagster.reports.wording import presentable, printable
-from graftport_dagster.store.record_store import RecordStore
+from graftport_dagster.store.record_store import RecordStore, Which
 
 ERROR_COLUMNS = (
     "resource_type", "phase", "source_id", "origin", "error_class", "code", "path", "message", "hint", "status",
@@ -34,7 +34,8 @@ def open_errors(
         _invalid_row(row, with_raw=with_raw) for row in store.source_records.extract_errors(migration, resource_type)
     ]
     told = {(row["resource_type"], row["source_id"]) for row in invalid}
-    incomplete = [_incomplete_record(row, with_raw=with_raw) for row in store.incomplete.open(migration, resource_type)]
+    which = Which((resource_type,) if resource_type else ())
+    incomplete = [_incomplete_record(row, with_raw=with_raw) for row in store.incomplete.open(migration, which)]
     rows = invalid + [
         row for row in incomplete
         if row["phase"] != Phase.EXTRACT or (row["resource_type"], row["source_id"]) not in told

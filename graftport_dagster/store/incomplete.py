@@ -4,20 +4,34 @@ There is one row per record, phase and store: the state that its last failure le
 themselves are in `attempts.py`; what is sent again is decided in the loader, never here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from graftport_dagster.errors import ErrorClass, TransientError
 from graftport_dagster.records import JsonObject, Outcome, Phase, RecordKey, ResourceType, Run
 from graftport_dagster.store.attempts import Fault, describe
 from graftport_dagster.store.columns import among
 from graftport_dagster.store.database import Database, put
-from graftport_dagster.store.selection import in_group, is_open
+from graftport_dagster.store.selection import OPEN_STATUSES, in_group, is_open, taken_by
 from graftport_dagster.store.tables import incomplete_records, runs, waits
+from graftport_dagster.store.waits import released
 
 _MINUTES = (1, 10, 10, 30, 30, 30, 180, 180)
 _UNKNOWN = str(ErrorClass.UNKNOWN_OUTCOME)
@@ -59,9 +73,15 @@ def set_aside(connection: Connection, place: Place, run: Run, failures: Sequence
     if not failures:
         return
     ids = [failure.source_id for failure in failures]
-    found = connection.execute(select(incomplete_records).where(_at(place), among(_columns.source_id, ids), is_open()))
-    before = {row.source_id: row for row in found}
-    rows = [_row(place, run, failure, before.get(failure.source_id), now) for failure in failures]
+    found = connection.execute(select(incomplete_records).where(_at(place), among(_columns.source_id, ids))).all()
+    given_up = {row.source_id: row.message for row in found if row.status == "discarded"}
+    before = {row.source_id: row for row in found if row.status in OPEN_STATUSES}
+    rows = [
+        _row(place, run, failure, before.get(failure.source_id), now)
+        for failure in failures
+        # A row of the source that a person gave up is not opened again by each reading of it.
+        if place.phase is not Phase.EXTRACT or given_up.get(failure.source_id) != getattr(failure.error, "message", "")
+    ]
     put(connection, incomplete_records, rows)
     if place.phase is Phase.LOAD:
         _forget_waits(connection, place, ids)
@@ -135,6 +155,35 @@ def resolve(
         _forget_waits(connection, place, source_ids)
 
 
+def supersede(
+    connection: Connection, place: Place, run: Run, staged: Mapping[str, str], now: datetime
+) -> None:  # fmt: skip
+    """Closes what a load left open of another payload than is staged now (source id → its hash): it is stale."""
+    stale = [
+        row.source_id
+        for row in connection.execute(
+            select(_columns.source_id, _columns.payload_hash).where(
+                _columns.migration == place.migration, _columns.resource_type == str(place.resource_type),
+                _columns.phase == str(Phase.LOAD), is_open(), among(_columns.source_id, list(staged)),
+            )
+        )
+        if staged[row.source_id] != row.payload_hash
+    ]  # fmt: skip
+    if stale:
+        mine = and_(waits.c.migration == place.migration, waits.c.resource_type == str(place.resource_type))
+        connection.execute(delete(waits).where(mine, among(waits.c.source_id, stale)))
+        connection.execute(
+            update(incomplete_records)
+            .where(
+                _columns.migration == place.migration, _columns.resource_type == str(place.resource_type),
+                _columns.phase == str(Phase.LOAD), is_open(), among(_columns.source_id, stale),
+                # What was sent and never answered must be cleared up, whatever is staged now.
+                _columns.outcome != str(Outcome.UNKNOWN),
+            )
+            .values(_closing(now, run.run_id, run.options.actor, "superseded", "resolved"))
+        )  # fmt: skip
+
+
 def resolve_all_but(
     connection: Connection, place: Place, run: Run, still_bad: Select[tuple[str]], now: datetime
 ) -> None:
@@ -144,6 +193,18 @@ def resolve_all_but(
         .where(_at(place), is_open(), _columns.source_id.not_in(still_bad))
         .values(_closing(now, run.run_id, run.options.actor, "succeeded", "resolved"))
     )
+
+
+def given_up(connection: Connection, place: Place, source_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Source id → (source hash, reason) of those that a person discarded at this place."""
+    if not source_ids:
+        return {}
+    found = connection.execute(
+        select(_columns.source_id, _columns.source_hash, _columns.resolution).where(
+            _at(place), among(_columns.source_id, source_ids), _columns.status == "discarded"
+        )
+    )
+    return {row[0]: (row[1], row[2]) for row in found}
 
 
 def _closing(now: datetime, run_id: str, by: str, resolution: str, status: str) -> dict[str, Any]:
@@ -162,6 +223,17 @@ def _at(place: Place) -> ColumnElement[bool]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of the open ones; all, unless narrowed. `except_ids`: all but the records with these ids."""
+
+    resource_types: tuple[ResourceType, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    error_group: str = ""
+    source_ids: tuple[str, ...] = ()
+    except_ids: tuple[str, ...] = ()
+
+
 class IncompleteRecords:
     """The records that did not end well: listed, counted, claimed for a retry, discarded."""
 
@@ -169,14 +241,10 @@ class IncompleteRecords:
         self._database = database
         self._now = now
 
-    def open(
-        self, migration: str, resource_type: ResourceType | None = None, *, error_group: str = "",
-        source_ids: Sequence[str] = (), limit: int | None = None,
-    ) -> list[JsonObject]:  # fmt: skip
+    def open(self, migration: str, which: Which = Which(), *, limit: int | None = None) -> list[JsonObject]:
         """Open ones, oldest first, with the options (actor and reason among them) of the run that failed last."""
-        condition = self._open(migration, resource_type, error_group, source_ids)
         with self._database.read() as connection:
-            return listed(connection, condition, limit)
+            return listed(connection, _open(migration, which), limit)
 
     def counts(self, migration: str) -> list[JsonObject]:
         """`[{resource_type, phase, status, error_class, code, count, oldest}]` of open ones; `oldest` in ISO 8601."""
@@ -191,14 +259,10 @@ class IncompleteRecords:
             return [row._asdict() | {"oldest": row.oldest.isoformat()} for row in connection.execute(query)]
 
     def due(self, migration: str) -> dict[ResourceType, int]:
-        """How many records of each type the retry schedule wants tried now."""
+        """How many records of each type are to be tried now: by the schedule, or held and released since."""
         query = (
             select(_columns.resource_type, func.count())
-            .where(
-                _columns.migration == migration,
-                _columns.status == "pending_retry",
-                _columns.next_attempt_at <= self._now(),
-            )
+            .where(_columns.migration == migration, self._is_due(migration))
             .group_by(_columns.resource_type)
         )
         with self._database.read() as connection:
@@ -213,22 +277,28 @@ class IncompleteRecords:
             due: datetime | None = connection.execute(query).scalar_one()
         return due
 
-    def claim(
-        self, migration: str, run: Run, resource_type: ResourceType | None = None, *, error_group: str = "",
-        source_ids: Sequence[str] = (), due_only: bool = False,
-    ) -> int:  # fmt: skip
+    def claim(self, run: Run, which: Which = Which(), *, asked_at: datetime | None = None) -> int:
         """Makes open ones `in_progress` for this run and says how many; a second claim finds none.
 
-        A claim ends with its record's next attempt, and with its run (by result, or by `unclaim`).
+        Of a run that retries what is due, only that. `asked_at`: when the run was asked for; what has failed after
+        that has been tried meanwhile, and is not claimed. A claim ends with its record's next attempt, and with its
+        run (by result, or by `unclaim`).
         """
         free = or_(_columns.status != "in_progress", _columns.claimed_by.not_in(_running()))
-        condition = and_(self._open(migration, resource_type, error_group, source_ids), free)
-        if due_only:
-            condition = and_(condition, _columns.next_attempt_at <= self._now())
+        condition = and_(_open(run.migration, which), free)
+        if run.options.retry == "due":
+            condition = and_(condition, self._is_due(run.migration))
+        if asked_at is not None:
+            condition = and_(condition, _columns.failed_at <= asked_at)
         with self._database.write() as connection:
             return connection.execute(
                 update(incomplete_records).where(condition).values(status="in_progress", claimed_by=run.run_id)
             ).rowcount
+
+    def claimed(self, run: Run, resource_type: ResourceType) -> set[str]:
+        """Ids of the records that this run took on."""
+        with self._database.read() as connection:
+            return set(connection.execute(taken_by(run.migration, resource_type, run.run_id)).scalars())
 
     def unclaim(self, run: Run) -> int:
         """Gives back what this run claimed and did not reach."""
@@ -244,33 +314,50 @@ class IncompleteRecords:
                 .values(status=waiting, claimed_by="")
             ).rowcount
 
-    def discard(
-        self, migration: str, resource_type: ResourceType | None = None, *, by: str, reason: str,
-        error_group: str = "", source_ids: Sequence[str] = (), all_but: Sequence[str] = (),
-    ) -> int:  # fmt: skip
+    def discard(self, migration: str, which: Which = Which(), *, by: str, reason: str) -> int:
         """Gives the open ones up, for the reason given; those in progress are left. Returns how many."""
-        condition = and_(
-            self._open(migration, resource_type, error_group, source_ids), _columns.status != "in_progress"
-        )
-        if all_but:
-            condition = and_(condition, ~among(_columns.source_id, all_but))
+        condition = and_(_open(migration, which), _columns.status != "in_progress")
+        closing = _closing(self._now(), "", by, reason, "discarded")
         with self._database.write() as connection:
-            return connection.execute(
-                update(incomplete_records).where(condition).values(_closing(self._now(), "", by, reason, "discarded"))
-            ).rowcount
+            given_up = connection.execute(update(incomplete_records).where(condition).values(closing)).rowcount
+            connection.execute(delete(waits).where(waits.c.migration == migration, ~_waits_for_something()))
+        return given_up
 
-    @staticmethod
-    def _open(
-        migration: str, resource_type: ResourceType | None, error_group: str, source_ids: Sequence[str]
-    ) -> ColumnElement[bool]:
-        conditions = [_columns.migration == migration, is_open()]
-        if resource_type is not None:
-            conditions.append(_columns.resource_type == str(resource_type))
-        if error_group:
-            conditions.append(in_group(error_group))
-        if source_ids:
-            conditions.append(among(_columns.source_id, source_ids))
-        return and_(*conditions)
+    def _is_due(self, migration: str) -> ColumnElement[bool]:
+        by_schedule = and_(_columns.status == "pending_retry", _columns.next_attempt_at <= self._now())
+        held = and_(
+            _columns.outcome == str(Outcome.HELD), _columns.phase == str(Phase.LOAD), _columns.status == "unresolved",
+            tuple_(_columns.store_gid, _columns.resource_type, _columns.source_id).in_(released(migration)),
+        )  # fmt: skip
+        return or_(by_schedule, held)
+
+
+def _open(migration: str, which: Which) -> ColumnElement[bool]:
+    conditions = [_columns.migration == migration, is_open()]
+    if which.resource_types:
+        conditions.append(_columns.resource_type.in_([str(name) for name in which.resource_types]))
+    if which.phases:
+        conditions.append(_columns.phase.in_([str(name) for name in which.phases]))
+    if which.error_group:
+        conditions.append(in_group(which.error_group))
+    if which.source_ids:
+        conditions.append(among(_columns.source_id, which.source_ids))
+    if which.except_ids:
+        conditions.append(~among(_columns.source_id, which.except_ids))
+    return and_(*conditions)
+
+
+def _waits_for_something() -> ColumnElement[bool]:
+    return (
+        select(_columns.source_id)
+        .where(
+            _columns.migration == waits.c.migration, _columns.store_gid == waits.c.store_gid,
+            _columns.resource_type == waits.c.resource_type, _columns.source_id == waits.c.source_id,
+            _columns.phase == str(Phase.LOAD), is_open(),
+        )
+        .correlate(waits)
+        .exists()
+    )  # fmt: skip
 
 
 def _running() -> Select[tuple[str]]:

@@ -24,9 +24,9 @@ from graftport_dagster.store.tables import (
     record_steps,
     source_records,
     staged_records,
-    waits,
 )
 from graftport_dagster.store.tables import payloads as payload_table
+from graftport_dagster.store.waits import released
 
 _staged = staged_records.c
 _landed = landed_records.c
@@ -252,21 +252,6 @@ def snapshots(
 
 def waiters(connection: Connection, migration: str, store_gid: str) -> dict[ResourceType, int]:
     """See `Loads.waiters`."""
-    landed = and_(
-        identities.c.migration == waits.c.migration,
-        identities.c.store_gid == waits.c.store_gid,
-        identities.c.resource_type == waits.c.for_type,
-        identities.c.source_id == waits.c.for_id,
-        identities.c.part == waits.c.for_part,
-        identities.c.part_id == waits.c.for_part_id,
-    )
-    ready = (
-        select(waits.c.resource_type, waits.c.source_id)
-        .select_from(waits.outerjoin(identities, landed))
-        .where(waits.c.migration == migration, waits.c.store_gid == store_gid)
-        .group_by(waits.c.resource_type, waits.c.source_id)
-        .having(func.count() == func.count(identities.c.gid))
-        .subquery()
-    )
+    ready = released(migration, store_gid).subquery()
     query = select(ready.c.resource_type, func.count()).group_by(ready.c.resource_type)
     return {ResourceType(name): count for name, count in connection.execute(query)}

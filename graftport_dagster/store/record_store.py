@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.store import payloads, schema, story
 from graftport_dagster.store.database import Database
-from graftport_dagster.store.incomplete import IncompleteRecords
+from graftport_dagster.store.incomplete import IncompleteRecords, Which
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
 from graftport_dagster.store.loads import Loads
@@ -25,7 +25,7 @@ from graftport_dagster.store.stores import KnownStore, Stores
 __all__ = [
     "Dataset", "IncompleteRecords", "Intent", "KnownStore", "Lease", "LoadInput", "Loads", "MappingVersion",
     "MappingVersions", "OpenStep", "Pin", "RecordStore", "Runs", "Selection", "Settlement", "SourceRecords",
-    "StagedRecords", "StagedResult", "Stores", "TransformInput", "TransformScope", "Upserted",
+    "StagedRecords", "StagedResult", "Stores", "TransformInput", "TransformScope", "Upserted", "Which",
 ]  # fmt: skip
 
 

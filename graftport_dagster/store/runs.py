@@ -181,8 +181,8 @@ def _options(stored: Mapping[str, Any]) -> RunOptions:
         known["phases"] = tuple(Phase(name) for name in known["phases"])
     if "resource_types" in known:
         known["resource_types"] = tuple(ResourceType(name) for name in known["resource_types"])
-    if "source_ids" in known:
-        known["source_ids"] = tuple(known["source_ids"])
+    for name in ("source_ids", "except_ids"):
+        known[name] = tuple(known.get(name, ()))
     if "field_filter" in known:
         known["field_filter"] = {name: tuple(groups) for name, groups in known["field_filter"].items()}
     return RunOptions(**known)

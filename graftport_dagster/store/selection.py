@@ -5,7 +5,7 @@ What is done with the selected rows is in `staged_records.py` and `landing.py`.
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select
 
 from graftport_dagster.records import ResourceType
 from graftport_dagster.store.columns import among
@@ -29,17 +29,19 @@ class Selection:
     `error_group` is `code` (or a class alone), `class:code` or `class:code:path`. With `run_id`,
     records count whose incomplete record that run itself resolved: what its transform has mended,
     its load must still find. `limit`: the first so many by source id, of all the type's records.
+    `is_retry`: those alone whose incomplete record the run has claimed.
     """
 
     source_ids: tuple[str, ...] = ()
     error_group: str = ""
     limit: int | None = None
     run_id: str = ""
+    is_retry: bool = False
 
     @property
     def is_narrow(self) -> bool:
         """Whether it may leave some of a type's records out."""
-        return bool(self.source_ids or self.error_group) or self.limit is not None
+        return bool(self.source_ids or self.error_group or self.is_retry) or self.limit is not None
 
 
 def rows_of(table: Table, dataset: Dataset, resource_type: ResourceType) -> ColumnElement[bool]:
@@ -61,6 +63,9 @@ def selected(
         conditions.append(among(table.c.source_id, selection.source_ids))
     if selection.error_group:
         conditions.append(_in_error_group(table, dataset.migration, resource_type, selection))
+    if selection.is_retry:
+        taken = taken_by(dataset.migration, resource_type, selection.run_id)
+        conditions.append(table.c.source_id.in_(taken))
     if selection.limit is not None:
         first = select(table.c.source_id).where(mine).order_by(table.c.source_id).limit(selection.limit).subquery()
         conditions.append(table.c.source_id <= select(func.max(first.c.source_id)).scalar_subquery())
@@ -76,6 +81,20 @@ def in_group(error_group: str) -> ColumnElement[bool]:
         return or_(columns.code == error_group, columns.error_class == error_group)
     conditions = [columns.error_class == error_class, columns.code == code]
     return and_(*conditions, *([columns.path == path] if path else []))
+
+
+def taken_by(migration: str, resource_type: ResourceType, run_id: str) -> Select[tuple[str]]:
+    """Ids of records that a run took on: claimed now, closed by it, or failed in it again."""
+    columns = incomplete_records.c
+    return select(columns.source_id).where(
+        columns.migration == migration,
+        columns.resource_type == str(resource_type),
+        or_(
+            and_(columns.status == "in_progress", columns.claimed_by == run_id),
+            columns.closed_run_id == run_id,
+            columns.run_id == run_id,
+        ),
+    )
 
 
 def is_open() -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ the package; what of it landed is in `landing.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -149,8 +149,10 @@ class StagedRecords:
         staged payload for looking at, in state `errored` (out of the load's scope).
         """
         now = self._now()
-        made = [_Made.of(result) for result in results]
+        place = incomplete.Place(staged.migration, resource_type, Phase.TRANSFORM)
         with self._database.write() as connection:
+            given_up = {} if staged.dry_run_id else incomplete.given_up(connection, place, _errored(results))
+            made = [_Made.of(_left_out(result, given_up)) for result in results]
             before = _before(connection, staged, resource_type, [result.source_id for result in results])
             outcomes = [one.outcome(before.get(one.result.source_id)) for one in made]
             bodies = {one.payload_hash: one.body for one in made if one.payload_hash}
@@ -167,8 +169,7 @@ class StagedRecords:
             tried = [one.attempt(outcome, version) for one, outcome in zip(made, outcomes, strict=True)]
             attempts.append(connection, scene, tried, now)
             if not staged.dry_run_id:
-                _set_aside(connection, incomplete.Place(staged.migration, resource_type, Phase.TRANSFORM), run,
-                           tried, made, settings_hash, now)  # fmt: skip
+                _set_aside(connection, place, run, tried, made, settings_hash, now)
         counts: dict[Outcome, int] = {}
         for outcome in outcomes:
             counts[outcome] = counts.get(outcome, 0) + 1
@@ -226,6 +227,18 @@ class _Made:
         )  # fmt: skip
 
 
+def _errored(results: Sequence[StagedResult]) -> list[str]:
+    return [result.source_id for result in results if result.error is not None]
+
+
+def _left_out(result: StagedResult, given_up: Mapping[str, tuple[str, str]]) -> StagedResult:
+    """A record that still fails as it did when a person gave it up is left out, and no error any more."""
+    source_hash, reason = given_up.get(result.source_id, ("", ""))
+    if result.error is None or source_hash != result.source_hash:
+        return result
+    return replace(result, error=None, exclude_reason=f"given up: {reason}")
+
+
 def _before(
     connection: Connection, dataset: Dataset, resource_type: ResourceType, source_ids: list[str]
 ) -> dict[str, _Before]:
@@ -248,6 +261,8 @@ def _set_aside(
         if attempt.outcome is Outcome.ERRORED
     ]  # fmt: skip
     incomplete.set_aside(connection, place, run, failures, now)
+    staged = {one.result.source_id: one.payload_hash for one in made if one.result.error is None}
+    incomplete.supersede(connection, place, run, staged, now)
     good = [attempt.source_id for attempt in tried if attempt.outcome is not Outcome.ERRORED]
     incomplete.resolve(connection, place, run, good, now)
 

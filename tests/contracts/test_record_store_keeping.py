@@ -36,6 +36,7 @@ from graftport_dagster.store.record_store import (
     RecordStore,
     Settlement,
     StagedResult,
+    Which,
 )
 
 SHOP = "gid://shopify/Shop/1"
@@ -244,9 +245,12 @@ def test_open_ones_are_listed_and_counted_by_group(store: RecordStore, clock: An
         store.loads.settle(lease, run, [Settlement(source_id, Outcome.ERRORED, "p", error=error)])
         clock.turn(minutes=1)
 
-    assert [one["source_id"] for one in store.incomplete.open("acme", PRODUCTS, error_group="TAKEN")] == ["a", "b"]
-    assert [one["source_id"] for one in store.incomplete.open("acme", source_ids=["c", "d"])] == ["c"]
-    assert store.incomplete.open("acme", ResourceType.ORDERS) == store.incomplete.open("beta") == []
+    assert [one["source_id"] for one in store.incomplete.open("acme", Which((PRODUCTS,), error_group="TAKEN"))] == [
+        "a",
+        "b",
+    ]
+    assert [one["source_id"] for one in store.incomplete.open("acme", Which(source_ids=("c", "d")))] == ["c"]
+    assert store.incomplete.open("acme", Which((ResourceType.ORDERS,))) == store.incomplete.open("beta") == []
     counts = [(one["code"], one["count"], one["oldest"]) for one in store.incomplete.counts("acme")]
     assert counts == [("BLANK", 1, "2026-03-01T12:02:00+00:00"), ("TAKEN", 2, "2026-03-01T12:00:00+00:00")]
 
@@ -256,13 +260,14 @@ def test_claimed_records_are_found_by_no_second_claim_until_the_run_has_ended(st
     lease = acquire(store, run)
     fail(store, lease, run, RemoteFaultError("502"))
 
-    assert store.incomplete.claim("acme", second, due_only=True) == 0
-    assert store.incomplete.claim("acme", second, error_group="REMOTE_FAULT") == 1
+    due = replace(second, options=RunOptions(retry="due"))
+    assert store.incomplete.claim(due) == 0
+    assert store.incomplete.claim(second, Which(error_group="REMOTE_FAULT")) == 1
     assert store.incomplete.open("acme")[0]["status"] == "in_progress"
-    assert store.incomplete.claim("acme", third) == 0
+    assert store.incomplete.claim(third) == 0
     assert store.incomplete.discard("acme", by="ann", reason="no") == 0
     store.runs.finish("run-2", Result.CANCELED)
-    assert store.incomplete.claim("acme", third) == 1
+    assert store.incomplete.claim(third) == 1
     assert store.incomplete.unclaim(third) == 1
     assert store.incomplete.open("acme")[0]["status"] == "pending_retry"
 
@@ -273,7 +278,7 @@ def test_a_person_gives_records_up_for_a_reason(store: RecordStore) -> None:
     held = [Settlement(name, Outcome.ERRORED, "p", error=LoadRejectedError("no")) for name in "abc"]
     store.loads.settle(lease, run, held)
 
-    assert store.incomplete.discard("acme", PRODUCTS, by="ann", reason="sold out", all_but=["b"]) == 2
+    assert store.incomplete.discard("acme", Which((PRODUCTS,), except_ids=("b",)), by="ann", reason="sold out") == 2
     assert [one["source_id"] for one in store.incomplete.open("acme")] == ["b"]
 
 

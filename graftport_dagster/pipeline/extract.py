@@ -54,7 +54,8 @@ class _Extract:
 
     def run(self) -> Extracted:
         since = None
-        if not (self._options.full_extract or self._options.dry_run):
+        # Records that are asked for by name need not have changed since.
+        if not (self._options.full_extract or self._options.dry_run or self._wanted is not None):
             since = self._rows.cursor(self._work.migration.slug, self._type)
         stream = self._narrowed(self._source.read(self._type, since))
         while batch := list(islice(stream, _BATCH)):

@@ -52,7 +52,7 @@ FIELD_GROUPS: Mapping[ResourceType, FieldGroups] = {
     ResourceType.CUSTOMERS: FieldGroups(
         input={"email": "contact", "phone": "contact", "firstName": "contact", "lastName": "contact",
                "addresses": "addresses", "tags": "tags"},
-        siblings={"emailMarketingConsent": "marketing", "smsMarketingConsent": "marketing"},
+        siblings={"emailMarketingConsent": "marketing", "smsMarketingConsent": "marketing", "metafields": "metafields"},
     ),
     ResourceType.ORDERS: FieldGroups(
         input={

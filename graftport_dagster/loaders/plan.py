@@ -88,6 +88,8 @@ class Plan:
     everything: bool = False
     open_step: OpenStep | None = None
     is_set: bool = False
+    # Of a new record: its object was there before this run's call.
+    is_found: bool = False
     open_steps: Mapping[str, OpenStep] = field(default_factory=dict)
     done_steps: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[tuple[str, str], ...] = ()
@@ -108,6 +110,14 @@ class Repeats(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Unsent:
+    """A step that is done without a call, for a reason that the record's warnings say."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One further call of a record, after its main step.
 
@@ -115,8 +125,8 @@ class Step:
     stands in the envelope, for messages. `digest`: the hash of what it sends (`records.json_hash` of the
     staged piece); while a step without a part has landed with the same digest it is not sent again.
     `document`: its GraphQL text. `variables(plan, caller)`: what goes with it, made in a sending thread
-    when its turn comes, `plan.gid` and `plan.parts` being known; may ask Shopify; None where there is
-    nothing to send after all, which settles the step. A `by_key` document declares `$key: String!`, which
+    when its turn comes, `plan.gid` and `plan.parts` being known; may ask Shopify; None or `Unsent` where
+    there is nothing to send after all, which settles the step. A `by_key` document declares `$key: String!`, which
     is filled in for it.
 
     `part`: what it makes, an identity of its own; whatever must not happen twice names one. A part that
@@ -132,7 +142,7 @@ class Step:
     path: str
     digest: str
     document: str
-    variables: Callable[["Plan", Caller], JsonObject | None]
+    variables: Callable[["Plan", Caller], JsonObject | Unsent | None]
     repeats: Repeats = Repeats.FREELY
     part: RecordKey | None = None
     made: Callable[[JsonObject], str] = lambda _answer: ""

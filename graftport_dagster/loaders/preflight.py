@@ -20,10 +20,22 @@ from graftport_dagster.shopify.documents import document
 _SCOPES: Mapping[ResourceType, tuple[tuple[str, ...], ...]] = {
     ResourceType.COLLECTIONS: (("write_products",), ("write_publications",)),
     ResourceType.PRODUCTS: (("write_products",), ("write_publications",), ("write_inventory",), ("read_locations",)),
+    ResourceType.CUSTOMERS: (("write_customers",),),
+    ResourceType.ORDERS: (
+        ("write_orders",),
+        ("read_all_orders",),
+        (
+            "write_merchant_managed_fulfillment_orders",
+            "write_assigned_fulfillment_orders",
+            "write_third_party_fulfillment_orders",
+        ),
+    ),
     ResourceType.REDIRECTS: (("write_online_store_navigation",),),
 }
 _OWNERS: Mapping[ResourceType, tuple[str, ...]] = {
     ResourceType.COLLECTIONS: ("COLLECTION",),
+    ResourceType.CUSTOMERS: ("CUSTOMER",),
+    ResourceType.ORDERS: ("ORDER",),
     ResourceType.PRODUCTS: ("PRODUCT", "PRODUCTVARIANT"),
 }
 _LOCATIONS = 200

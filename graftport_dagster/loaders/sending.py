@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
-from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan, Repeats, Step
+from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan, Repeats, Step, Unsent
 from graftport_dagster.loaders.products import id_metafield
 from graftport_dagster.loaders.steps import Course
 from graftport_dagster.records import JsonObject, json_hash
@@ -122,6 +122,9 @@ class Sender:
         variables = step.variables(plan, caller)
         if variables is None:
             return Stepped(course)
+        if isinstance(variables, Unsent):
+            warnings = (*plan.warnings, (variables.code, variables.message))
+            return Stepped(replace(course, plan=replace(plan, warnings=warnings)))
         if step.repeats is Repeats.BY_KEY:
             began = opened.run_id if opened is not None else self._context.run.run_id
             variables = {**variables, "key": json_hash([self._context.store_gid, plan.identity, step.key, began])}
@@ -239,7 +242,7 @@ class Sender:
 def _taken(plan: Plan, found: Found) -> Plan:
     """The plan as an update of what was found."""
     parts = {**plan.parts, **{part.key: part for part in found.parts}} if found.parts else plan.parts
-    return replace(plan, gid=found.gid, parts=parts)
+    return replace(plan, gid=found.gid, parts=parts, is_found=True)
 
 
 def _unpublished(errors: Sequence[UserError]) -> LoadRejectedError:

@@ -14,10 +14,10 @@ from graftport_dagster.loaders import preflight
 from graftport_dagster.loaders.groups import group_hashes
 from graftport_dagster.loaders.loader import Loading, Tally
 from graftport_dagster.loaders.plan import LoadContext
-from graftport_dagster.loaders.registry import loader_for
+from graftport_dagster.loaders.registry import loadable, loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal, Rehearsed
 from graftport_dagster.migration import Defaults, Destination, Migration, SourceSettings
-from graftport_dagster.records import JsonObject, ResourceType, Run, RunOptions, SourceRecord
+from graftport_dagster.records import JsonObject, Phase, ResourceType, Run, RunOptions, SourceRecord
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken
 from graftport_dagster.store.record_store import Dataset, RecordStore, Selection, StagedResult
@@ -45,6 +45,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     patience_seconds: float = 20
     runs: int = 0
+    # Of rehearsals.
+    verdicts: list[JsonObject] = field(default_factory=list)
 
     def shop(self, stop: Callable[[], bool] = lambda: False) -> Shop:
         return Shop(
@@ -96,7 +98,7 @@ class World:
 
         shop = self.shop(lambda: stops_calls and any(asked))
         facts = preflight.ask(shop)
-        preflight.prepare(shop, facts, [ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS])
+        preflight.prepare(shop, facts, loadable())
         self.store.loads.put_identities(MIGRATION, facts.gid, preflight.locations(self.migration, facts))
         lease = self.store.loads.acquire(MIGRATION, facts.gid, resource_type, run)
         context = LoadContext(
@@ -125,9 +127,18 @@ class World:
         batches = self.store.loads.to_load(
             context.dataset, facts.gid, resource_type, Selection(), only_pending=True, with_deleted=False
         )
-        for _ in rehearsal.verdicts(batches):
-            pass
+        for verdicts in rehearsal.verdicts(batches):
+            self.verdicts += [verdict.as_dict() for verdict in verdicts]
         return rehearsal.rehearsed
+
+    def warnings(self, resource_type: ResourceType) -> dict[str, int]:
+        """What the last run warned of, by code."""
+        groups = self.store.runs.warnings(f"run-{self.runs}", resource_type, Phase.LOAD)
+        return {group.code: group.count for group in groups}
+
+    def calls(self) -> list[str]:
+        """The operations that have written so far, in their order."""
+        return [request["operation"] for request in self.writes()]
 
     def story(self, resource_type: ResourceType, source_id: str) -> JsonObject:
         return self.store.story(MIGRATION, resource_type, source_id)
@@ -149,6 +160,10 @@ class World:
     def fault(self, fault: str, operation: str, **more: Any) -> None:
         rule = {"fault": fault, "operation": operation, "times": 1, **more}
         requests.post(f"{self.url}/_simulator/faults", json=rule, timeout=10).raise_for_status()
+
+    def restore(self) -> None:
+        """The token that was revoked is good again."""
+        requests.post(f"{self.url}/_simulator/revoke", json={"restore": "secret"}, timeout=10).raise_for_status()
 
     def calm(self) -> None:
         requests.post(f"{self.url}/_simulator/faults", json={"faults": [], "replace": True}, timeout=10)

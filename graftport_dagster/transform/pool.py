@@ -27,6 +27,7 @@ _AHEAD = 3  # pieces that a worker may have, one of them in work; chunks per wor
 _FEW = 200  # one worker is enough
 _GRACE_SECONDS = 60.0  # for a machine with other things to do
 _DEATHS_IN_A_ROW = 10
+_FAILED_STARTS = 3
 
 
 class TransformPool:
@@ -134,27 +135,35 @@ class TransformPool:
             for piece in dead.pieces:
                 rows: list[Row] = []
                 for record in piece.records:
-                    alone = alone or WorkerProcess.start(self._work)
-                    one = Piece([record])
-                    if alone.finish(one, self._patience(1)):
-                        self._deaths = 0
-                    else:
-                        alone.end()
-                        self._count_death(alone)
-                        alone = None
-                    rows += one.rows or [(record.source_id, None, "", self._crashed(record.source_id), ())]
+                    alone, found = self._alone(alone, record)
+                    rows += found
                 piece.rows = rows
         finally:
             if alone is not None:
                 alone.end()
 
+    def _alone(self, worker: WorkerProcess | None, record: TransformInput) -> tuple[WorkerProcess | None, list[Row]]:
+        """One record in a worker that has nothing else; the worker for the next, None where it died."""
+        one = Piece([record])
+        while True:
+            worker = worker or WorkerProcess.start(self._work)
+            if worker.finish(one, self._patience(1)):
+                self._deaths = 0
+                return worker, one.rows or []
+            worker.end()
+            self._count_death(worker)
+            if worker.is_ready:
+                return None, [(record.source_id, None, "", self._crashed(record.source_id), ())]
+            # It died before it had seen the record, which so is not to blame.
+            worker = None
+
     def _count_death(self, worker: WorkerProcess) -> None:
-        if not worker.is_ready:
+        self._deaths += 1
+        if not worker.is_ready and self._deaths >= _FAILED_STARTS:
             raise ConfigurationError(
                 "The process that evaluates mappings does not start.", code="WORKER_START",
                 hint=f"Its own words are in the error output; its command is python -m {COMMAND}.",
             )  # fmt: skip
-        self._deaths += 1
         if self._deaths >= _DEATHS_IN_A_ROW:
             raise RemoteTimeoutError(
                 f"{_DEATHS_IN_A_ROW} records in a row ended the process that evaluated them.",

@@ -186,7 +186,8 @@ def reference(value: Any, place: Place, problems: Problems, types: Collection[st
     if len(value) != 1 or type(target) is not dict or not target.keys() <= _REFERENCE_KEYS:
         problems.add(place, "BAD_REFERENCE", "An object that is no reference where an id belongs.", _HOW_TO_REFER)
         return value
-    if target.get("resource_type") not in _REFERABLE:
+    kind = target.get("resource_type")
+    if type(kind) is not str or kind not in _REFERABLE:
         problems.add(place, "BAD_REFERENCE", "A reference to no resource type there is.",
                      f"There are {', '.join(sorted(_REFERABLE))}.")  # fmt: skip
         return value

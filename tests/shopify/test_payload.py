@@ -273,6 +273,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a reference to another type": (
         with_input(collections=[ref("products")]), "input.collections[0]", "BAD_REFERENCE"),
     "a reference to nothing": (with_input(collections=[ref("boxes")]), "input.collections[0]", "BAD_REFERENCE"),
+    "a reference whose type is a list": (
+        with_input(collections=[{"$ref": {"resource_type": ["collections"], "source_id": "1"}}]),
+        "input.collections[0]", "BAD_REFERENCE"),
     "a reference with a number": (
         with_input(collections=[{"$ref": {"resource_type": "collections", "source_id": 1}}]),
         "input.collections[0]", "BAD_REFERENCE"),

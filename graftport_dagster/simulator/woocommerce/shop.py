@@ -87,8 +87,9 @@ class Shop:
             (folder / f"{name}.json").write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
     def find(self, name: str, number: int) -> Thing | None:
-        """A thing by its id."""
-        return next((it for it in self.lists[name] if it["id"] == number), None)
+        """A thing by its id; among products a variation as well, as in WooCommerce."""
+        variations = [it for lists in self.nested["variations"].values() for it in lists] if name == "products" else []
+        return next((it for it in [*self.lists[name], *variations] if it["id"] == number), None)
 
     def below(self, name: str, parent: int) -> list[Thing]:
         """The list that belongs to a parent."""

@@ -89,7 +89,9 @@ class Trade:
     # --- coupons ------------------------------------------------------------------------------------
 
     def _make_coupons(self) -> None:
-        products = [it["id"] for it in self._catalogue.products[:2]]
+        products = [self._catalogue.products[0]["id"]]
+        # A coupon may name a variation as well as a product.
+        products += [it["id"] for variations in [*self._catalogue.variations.values()][:1] for it in variations[:1]]
         category = [self._catalogue.categories[1]["id"]]
         someone = [it["email"] for it in self.customers[:1]]
         self._coupon("welcome10", "percent", "10.00", usage_limit_per_user=1)
@@ -288,7 +290,7 @@ def _reprice(line: Thing, total: Decimal) -> None:
 
 def _gone(line: Thing) -> Thing:
     """A line whose product was deleted since."""
-    return line | {"product_id": 0, "variation_id": 0}
+    return line | {"product_id": 0, "variation_id": 0, "sku": None}
 
 
 def _sum(lines: list[Thing], name: str) -> Decimal:

@@ -98,6 +98,7 @@ class WooCommerceSource:
 
     def _read_since(self, resource_type: ResourceType, since: JsonObject | None) -> _Items:
         reading = Reading()
+        self._whole.begin()
         after = self._after(since)
         if resource_type is ResourceType.BLOGS:
             yield from self._articles(after, reading)
@@ -106,8 +107,7 @@ class WooCommerceSource:
         elif resource_type is ResourceType.ORDERS:
             yield from map(self._whole.order, self._every("orders", self._changed(after), reading))
         else:
-            coupons = self._every("coupons", self._changed(after), reading)
-            yield from (self._whole.plain(coupon, "coupons") for coupon in coupons)
+            yield from map(self._whole.coupon, self._every("coupons", self._changed(after), reading))
         if reading.began is not None:
             self._cursors[resource_type] = {"modified_after": reading.began.isoformat()}
 

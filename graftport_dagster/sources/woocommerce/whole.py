@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from graftport_dagster.errors import ConfigurationError, CredentialsError
 from graftport_dagster.records import InvalidRow, JsonObject, SourceRecord
 from graftport_dagster.source_settings.woocommerce import WooCommerceSettings
 from graftport_dagster.sources.woocommerce.asking import WC, WP, Asking, unexpected
@@ -23,11 +24,17 @@ class Whole:
     def __init__(self, asking: Asking, settings: WooCommerceSettings) -> None:
         self._asking = asking
         self._settings = settings
+        self._units: JsonObject | None = None
+        self._trash: set[int] | None = None
+
+    def begin(self) -> None:
+        """Forgets what was asked once for the records of a reading."""
+        self._units = self._trash = None
 
     def product(self, product: JsonObject) -> SourceRecord | InvalidRow:
         """With its variations under `variants`, in their order in the shop."""
         if product.get("type") != "variable" and not product.get("variations"):
-            return self._record(product, "products", {"variants": []})
+            return self._record(product, "products", {"variants": []} | self._measured())
         path = f"{WC}products/{product['id']}/variations"
         found = list(every(self._asking, path, {}, self._settings.page_size))
         absent = set(product.get("variations") or ()) - {it["id"] for it in found}
@@ -39,11 +46,26 @@ class Whole:
                 hint="Save the product in WooCommerce once, and read again.",
             )  # fmt: skip
         found.sort(key=lambda it: (it.get("menu_order") or 0, it["id"]))
-        return self._record(product, "products", {"variants": found}, rows=len(found) + 1)
+        return self._record(product, "products", {"variants": found} | self._measured(), rows=len(found) + 1)
+
+    def _measured(self) -> JsonObject:
+        """The units of weights and sizes, which WooCommerce keeps in its settings; asked once."""
+        if self._units is None:
+            try:
+                found = self._setting("products")
+            except CredentialsError:
+                # A key that may read products need not be one that may read settings.
+                found = {}
+            units = {"weight_unit": "woocommerce_weight_unit", "dimension_unit": "woocommerce_dimension_unit"}
+            self._units = {name: found[key] for name, key in units.items() if found.get(key)}
+        return self._units
 
     def order(self, order: JsonObject) -> SourceRecord:
         """With its refunds whole, and its notes where the settings want them."""
-        more: JsonObject = {}
+        trash = self._in_trash()
+        more: JsonObject = {
+            "trashed_products": [it["product_id"] for it in order["line_items"] if it.get("product_id") in trash]
+        }
         if order.get("refunds"):
             more["refunds"] = self._below(order, "refunds")
         if self._settings.order_notes:
@@ -51,8 +73,45 @@ class Whole:
             more["notes"], _ = self._asking.get_list(f"{WC}orders/{order['id']}/notes", {})
         return self._record(order, "orders", more, rows=1 + len(more.get("refunds", ())))
 
+    def _in_trash(self) -> set[int]:
+        """Products that orders still name, and that are not read; asked once."""
+        if self._trash is None:
+            params = {"status": "trash", "_fields": "id"}
+            found = every(self._asking, f"{WC}products", params, self._settings.page_size)
+            self._trash = {it["id"] for it in found}
+        return self._trash
+
     def _below(self, order: JsonObject, name: str) -> list[JsonObject]:
         return list(every(self._asking, f"{WC}orders/{order['id']}/{name}", {}, self._settings.page_size))
+
+    def coupon(self, coupon: JsonObject) -> SourceRecord:
+        """With the products of the variations it names, and the accounts of the addresses it is for."""
+        wanted = list(coupon.get("product_ids") or ())
+        more: JsonObject = {"variation_parents": [], "missing_products": [], "restricted_customers": []}
+        for number in set(wanted) - self._products_among(wanted):
+            try:
+                found = self._asking.get(f"{WC}products/{number}").json
+            except ConfigurationError as error:
+                if error.code != "SOURCE_NOT_FOUND":
+                    raise
+                found = {}
+            if found.get("parent_id"):
+                more["variation_parents"].append({"id": number, "parent_id": found["parent_id"]})
+            else:
+                more["missing_products"].append(number)
+        for email in coupon.get("email_restrictions") or ():
+            if "*" not in email:
+                found, _ = self._asking.get_list(f"{WC}customers", {"email": email, "role": "all"})
+                more["restricted_customers"] += [{"id": it["id"], "email": email} for it in found]
+        return self._record(coupon, "coupons", more)
+
+    def _products_among(self, wanted: list[int]) -> set[int]:
+        found: set[int] = set()
+        for start in range(0, len(wanted), self._settings.page_size):
+            some = ",".join(map(str, wanted[start : start + self._settings.page_size]))
+            listed = every(self._asking, f"{WC}products", {"include": some, "_fields": "id"}, self._settings.page_size)
+            found |= {it["id"] for it in listed}
+        return found
 
     def categories(self) -> Iterator[SourceRecord]:
         """Each with the names above it, and the address that it had."""

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.loaders.collections import CollectionLoader
 from graftport_dagster.loaders.customers import CustomerLoader
+from graftport_dagster.loaders.orders import OrderLoader
 from graftport_dagster.loaders.plan import Loader
 from graftport_dagster.loaders.products import ProductLoader
 from graftport_dagster.loaders.redirects import RedirectLoader
 from graftport_dagster.records import ResourceType
 
 _LOADERS: Mapping[ResourceType, Loader] = {
-    loader.resource_type: loader for loader in (CollectionLoader(), CustomerLoader(), ProductLoader(), RedirectLoader())
+    loader.resource_type: loader
+    for loader in (CollectionLoader(), CustomerLoader(), OrderLoader(), ProductLoader(), RedirectLoader())
 }
 
 

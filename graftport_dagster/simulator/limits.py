@@ -15,6 +15,7 @@ _DEFAULT = 250
 _LIMITS = {
     ("productSet", "variants"): 2048, ("productVariantsBulkCreate", "variants"): 2048,
     ("productVariantsBulkUpdate", "variants"): 2048, ("productVariantsBulkDelete", "variantsIds"): 2048,
+    ("orderCreate", "lineItems"): 499,
 }  # fmt: skip
 
 

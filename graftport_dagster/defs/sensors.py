@@ -20,6 +20,8 @@ from graftport_dagster.records import ResourceType, RunOptions
 from graftport_dagster.reports.wording import presentable
 from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Freshness, Source
+from graftport_dagster.store.place import open_store
+from graftport_dagster.store.record_store import RecordStore
 
 _FRESHNESS_SECONDS = 60
 _REAPER_SECONDS = 60
@@ -61,7 +63,8 @@ def _source_freshness(layout: Layout) -> dg.SensorDefinition:
         except GraftportError as error:
             return dg.SkipReason(f"The source cannot be asked: {presentable(str(error))}")
         try:
-            return _Tick(layout, json.loads(context.cursor or "{}"), datetime.now(UTC)).ask(source)
+            with open_store() as store:
+                return _Tick(layout, json.loads(context.cursor or "{}"), datetime.now(UTC), store).ask(source)
         finally:
             source.close()
 
@@ -70,11 +73,16 @@ def _source_freshness(layout: Layout) -> dg.SensorDefinition:
 
 @dataclass
 class _Tick:
-    """One look at all types. `seen`: per type the number of changes so far, the last token, and since when."""
+    """One look at all types.
+
+    `seen`: per type the number of changes so far, the last token, since when, and which moment has been asked a run
+    for on which records are to be looked at again though nothing changed.
+    """
 
     layout: Layout
     seen: dict[str, dict[str, Any]]
     now: datetime
+    store: RecordStore
 
     def ask(self, source: Source) -> dg.SensorResult:
         """A run per changed type, and a sentence for each of the others."""
@@ -88,13 +96,17 @@ class _Tick:
                 told.append(f"{resource_type}: cannot be asked: {presentable(str(error))}")
                 continue
             before = self.seen.get(resource_type)
-            if before and before["token"] == freshness.token:
+            expired = self.store.staged_records.expired(self.layout.slug, resource_type)
+            moment = expired.isoformat() if expired else ""
+            if before and before["token"] == freshness.token and moment <= before.get("moment", ""):
                 told.append(f"{resource_type}: unchanged since {before['since']}")
             else:
                 changed[resource_type] = freshness
                 number = before["change"] + 1 if before else 1
                 since = (freshness.changed_at or self.now).isoformat(timespec="seconds")
-                self.seen[resource_type] = {"change": number, "token": freshness.token, "since": since}
+                self.seen[resource_type] = {
+                    "change": number, "token": freshness.token, "since": since, "moment": moment
+                }  # fmt: skip
         return dg.SensorResult(
             run_requests=[self._request(resource_type) for resource_type in changed],
             asset_events=[self._observation(*change) for change in changed.items()],

@@ -51,9 +51,15 @@ _DATE_FORMS = (
 
 @dataclass(slots=True)
 class Context:
-    """What the functions of one evaluation see and leave behind: the settings, and warnings once each."""
+    """What the functions of one evaluation see and leave behind: the settings, and warnings once each.
+
+    `now`: the evaluation's moment, ISO 8601. `valid_until`: the first moment after it at which the result may
+    differ though nothing changed, "" if there is none.
+    """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
+    now: str = ""
+    valid_until: str = ""
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
     def warn(self, code: str, message: str) -> None:
@@ -299,6 +305,17 @@ def _html_images(context: Context, html: Any) -> str | None:
     return with_image_addresses(str(html), {str(old): str(new) for old, new in moved.items()}, str(shop))
 
 
+def valid_until(context: Context, moment: Any, zone: Any = None) -> str | None:
+    """The moment as `iso` gives it; when it has come, the record is evaluated again though nothing changed."""
+    told = iso(moment, zone)
+    if told is not None:
+        now = datetime.fromisoformat(context.now) if context.now else datetime.now(UTC)
+        # Texts of one form and zone, so that the earlier one is the lesser.
+        if datetime.fromisoformat(told) > now and not "" < context.valid_until <= told:
+            context.valid_until = told
+    return told
+
+
 def _html(context: Context, html: Any) -> str | None:
     return None if html is None else clean_html(str(html), context.settings.get("media_base_url"), context.warn)
 
@@ -354,6 +371,9 @@ FUNCTIONS: tuple[MappingFunction, ...] = (
                     '$phone("(01) 876 54-32", "AT")', "+4318765432", in_context=True),
     MappingFunction("weight_unit", weight_unit, "[unit]", "Shopify's word for it, or for the setting weight_unit",
                     '$weight_unit("kgs")', "KILOGRAMS", in_context=True),
+    MappingFunction("valid_until", valid_until, "date[, zone]", "the moment as $iso gives it; when it has come, the "
+                    "record is evaluated again", '$valid_until("2024-01-31 10:20:30", "Europe/Berlin")',
+                    "2024-01-31T09:20:30Z", in_context=True),
     MappingFunction("warn", _warn, "code, message", "nothing; the record carries the warning",
                     '$warn("NO_PRICE", "Sold at 0.00.")', None, in_context=True),
 )  # fmt: skip

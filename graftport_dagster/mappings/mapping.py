@@ -35,10 +35,14 @@ _GIVES_A_SEQUENCE = frozenset({"map", "filter", "sort", "distinct", "append", "s
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the mapping made of a record: its value, `UNDEFINED` where there is none, and warnings (code, message)."""
+    """What the mapping made of a record: its value, `UNDEFINED` where there is none, and warnings (code, message).
+
+    `valid_until`: when it may differ though nothing changed, ISO 8601 in UTC; "" for never.
+    """
 
     value: Any
     warnings: tuple[tuple[str, str], ...] = ()
+    valid_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +74,15 @@ class Mapping:
         Raises TransformError with JSONata's or our code, the place in the mapping and the record's id.
         """
         assert self._expression is not None  # noqa: S101 - compile() is the only way to one
-        context = Context(settings=bindings.get("settings") or {})
         names = {"settings": {}, "publications": [], "platform": "", **bindings}
         now = names.pop("now", None)
+        context = Context(settings=bindings.get("settings") or {}, now="" if now is None else str(now))
         names |= _ours(context)
         try:
             value = self._expression.evaluate(payload, names, millis=None if now is None else _millis(str(now)))
         except Failure as failure:
             raise self._error(failure, record_id) from None
-        return Evaluation(value, tuple(context.warnings))
+        return Evaluation(value, tuple(context.warnings), context.valid_until)
 
     def _error(self, failure: Failure, record_id: str) -> TransformError:
         found = place(self.text, failure.position, failure.word)

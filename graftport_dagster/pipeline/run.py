@@ -238,7 +238,7 @@ def _phase(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:
     transformed = transform(work, resource_type)
     return _Did(
         transformed.counts, transformed.notes, transformed.resolved.version.name,
-        had_before=transformed.counts["unchanged"],
+        had_before=transformed.counts["unchanged"], fatal=transformed.fatal,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from graftport_dagster.errors import GraftportError
 from graftport_dagster.loaders.groups import group_hashes
 from graftport_dagster.mappings.registry import Resolved, current
 from graftport_dagster.pipeline.work import Work
@@ -19,11 +20,12 @@ from graftport_dagster.transform import TransformPool
 
 @dataclass
 class Transformed:
-    """What a transform counted, by which mapping version."""
+    """What a transform counted, by which mapping version. `fatal`: what stopped it."""
 
     resolved: Resolved
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    fatal: GraftportError | None = None
 
 
 def transform(work: Work, resource_type: ResourceType) -> Transformed:
@@ -47,14 +49,19 @@ def transform(work: Work, resource_type: ResourceType) -> Transformed:
     if not to_do:
         return done
     batches = records.to_transform(source, staged, resource_type, resolved.version, settings_hash, work.selection)
-    for results in _evaluated(work, resource_type, resolved, batches, to_do):
-        hashed = [_hashed(resource_type, result) for result in results]
-        outcomes = records.stage(staged, resource_type, work.run, resolved.version, settings_hash, hashed)
-        done.counts.update({str(outcome): number for outcome, number in outcomes.items()})
-        tried = sum(done.counts[str(o)] for o in Outcome) - scope.unchanged - scope.unchanged_excluded
-        work.progress(f"{resource_type}: {tried} of {to_do} records mapped")
-        if work.should_stop():
-            break
+    tried = 0
+    try:
+        for results in _evaluated(work, resource_type, resolved, batches, to_do):
+            hashed = [_hashed(resource_type, result) for result in results]
+            outcomes = records.stage(staged, resource_type, work.run, resolved.version, settings_hash, hashed)
+            done.counts.update({str(outcome): number for outcome, number in outcomes.items()})
+            tried += len(results)
+            work.progress(f"{resource_type}: {tried} of {to_do} records mapped")
+            if work.should_stop():
+                break
+    except GraftportError as error:
+        # Carried, and raised when the counts until then are recorded.
+        done.fatal = error
     done.counts["not_reached"] = scope.in_scope - sum(done.counts[str(outcome)] for outcome in Outcome)
     return done
 
@@ -76,6 +83,7 @@ def _evaluated(
         publications=list(migration.publications),
         now=work.run.started_at,
         expected=to_do,
+        abort_after=migration.options.abort_after,
     ) as pool:
         yield from pool.rows(batches)
 

@@ -207,6 +207,25 @@ def given_up(connection: Connection, place: Place, source_ids: Sequence[str]) ->
     return {row[0]: (row[1], row[2]) for row in found}
 
 
+def resolve_vanished(
+    connection: Connection, migration: str, resource_type: ResourceType, run: Run, gone: Select[tuple[str]],
+    now: datetime,
+) -> None:  # fmt: skip
+    """Closes the open incomplete records of what is gone from the source, but those whose object may be in a store."""
+    mine = and_(_columns.migration == migration, _columns.resource_type == str(resource_type))
+    closing = _closing(now, run.run_id, run.options.actor, "gone from the source", "resolved")
+    connection.execute(
+        update(incomplete_records)
+        .where(mine, is_open(), _columns.outcome != str(Outcome.UNKNOWN), _columns.source_id.in_(gone))
+        .values(closing)
+    )
+    connection.execute(
+        delete(waits).where(
+            waits.c.migration == migration, waits.c.resource_type == str(resource_type), waits.c.source_id.in_(gone)
+        )
+    )
+
+
 def _closing(now: datetime, run_id: str, by: str, resolution: str, status: str) -> dict[str, Any]:
     return {
         "status": status, "closed_at": now, "closed_run_id": run_id, "closed_by": by, "resolution": resolution,

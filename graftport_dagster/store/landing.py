@@ -74,7 +74,7 @@ def scope(
             func.count(), func.count(case((pending, 1))), func.count(case((_landed.withdrawn.is_(False), 1)))
         )
         .select_from(_with_landed(staged_records, store_gid))
-        .where(_in_scope(dataset, resource_type, selection))
+        .where(_in_scope(dataset, store_gid, resource_type, selection))
     )  # fmt: skip
     in_scope, pending_count, landed = connection.execute(query).one()
     return {"in_scope": in_scope, "pending": pending_count, "landed": landed}
@@ -85,7 +85,7 @@ def to_load(
     only_pending: bool, with_deleted: bool, batch: int,
 ) -> Iterator[list[LoadInput]]:  # fmt: skip
     """See `Loads.to_load`."""
-    query = _inputs(dataset, store_gid).where(_in_scope(dataset, resource_type, selection))
+    query = _inputs(dataset, store_gid).where(_in_scope(dataset, store_gid, resource_type, selection))
     if only_pending:
         query = query.where(_pending(dataset, store_gid, resource_type, with_deleted=with_deleted))
     query = query.order_by(_staged.source_id).limit(batch)
@@ -100,8 +100,10 @@ def to_load(
             return
 
 
-def _in_scope(dataset: Dataset, resource_type: ResourceType, selection: Selection) -> ColumnElement[bool]:
-    # Asked only of withdrawn records, which are few.
+def _in_scope(
+    dataset: Dataset, store_gid: str, resource_type: ResourceType, selection: Selection
+) -> ColumnElement[bool]:
+    # Asked only of records that are withdrawn, which are few, or have not landed.
     gone = (
         select(source_records.c.source_id)
         .where(_same_source(), source_records.c.deleted_seq > 0)
@@ -111,8 +113,23 @@ def _in_scope(dataset: Dataset, resource_type: ResourceType, selection: Selectio
     return and_(
         selected(staged_records, dataset, resource_type, selection),
         _staged.state == "staged",
-        or_(func.coalesce(_landed.withdrawn, False).is_(False), ~gone),
+        # What is gone from the source is nothing to load, unless some of it is, or may be, in the store.
+        or_(_landed.withdrawn.is_(False), ~gone, and_(_landed.source_id.is_(None), _traced(store_gid))),
     )
+
+
+def _traced(store_gid: str) -> ColumnElement[bool]:
+    """Whether a call may have made an object of a record."""
+    found = []
+    for table in (identities, record_steps):
+        query = select(table.c.source_id).where(
+            table.c.migration == _staged.migration,
+            table.c.store_gid == store_gid,
+            table.c.resource_type == _staged.resource_type,
+            table.c.source_id == _staged.source_id,
+        )
+        found.append(query.correlate(staged_records).exists())
+    return or_(*found)
 
 
 def _same_source() -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from graftport_dagster.records import (
     canonical_json,
     content_hash,
 )
-from graftport_dagster.store import extract_errors, payloads
+from graftport_dagster.store import extract_errors, incomplete, payloads
 from graftport_dagster.store.columns import among, dump_json
 from graftport_dagster.store.database import Database, put
 from graftport_dagster.store.selection import Dataset, rows_of
@@ -68,28 +68,30 @@ class SourceRecords:
         A new or changed payload goes into the payload versions (once per hash) and into the
         append-only history with run.seq; every record is marked as seen in run.seq; a record that
         had been deleted at the source is `new` again. Within one run the second of the same id is
-        a duplicate.
+        a duplicate. A dry run's are written all, and counted as they compare with the real ones.
         """
         hashed, duplicates, refused = _hashed(records)
         if not hashed:
             return Upserted(0, 0, 0, tuple(duplicates), tuple(refused))
         with self._database.write() as connection:
-            known = _known(connection, dataset, resource_type, list(hashed))
-            fresh: list[str] = []
-            new = 0
+            own = _known(connection, dataset, resource_type, list(hashed))
+            real = Dataset(dataset.migration)
+            known = _known(connection, real, resource_type, list(hashed)) if dataset.dry_run_id else own
+            new: list[str] = []
+            changed: list[str] = []
             unchanged: list[str] = []
             for source_id, (payload_hash, record) in hashed.items():
                 before = known.get(source_id)
-                if before is not None and before.seen_seq == run.seq:
+                if source_id in own and own[source_id].seen_seq == run.seq:
                     duplicates.append(record)
-                elif before is not None and before.payload_hash == payload_hash and not before.deleted_seq:
-                    unchanged.append(source_id)
+                elif before is None or before.deleted_seq > 0 or not before.payload_hash:
+                    new.append(source_id)
                 else:
-                    fresh.append(source_id)
-                    new += before is None or before.deleted_seq > 0 or not before.payload_hash
+                    (unchanged if before.payload_hash == payload_hash else changed).append(source_id)
+            fresh = [*new, *changed, *(unchanged if dataset.dry_run_id else [])]
             self._write(connection, dataset, resource_type, run, {name: hashed[name] for name in fresh})
             _mark_seen(connection, dataset, resource_type, run, unchanged)
-        return Upserted(new, len(fresh) - new, len(unchanged), tuple(duplicates), tuple(refused))
+        return Upserted(len(new), len(changed), len(unchanged), tuple(duplicates), tuple(refused))
 
     def _write(
         self,
@@ -162,7 +164,10 @@ class SourceRecords:
             return connection.execute(query).scalar_one()
 
     def mark_deleted(self, dataset: Dataset, resource_type: ResourceType, run: Run) -> int:
-        """Marks the unseen ones as deleted at the source, in the history too; returns how many."""
+        """Marks the unseen ones as deleted at the source, in the history too; returns how many.
+
+        What was open about them is closed: there is nothing left to try.
+        """
         gone = _unseen(dataset, resource_type, run)
         columns = source_records.c
         history: Select[Any] = select(
@@ -172,7 +177,15 @@ class SourceRecords:
         names = ["migration", "dry_run_id", "resource_type", "source_id", "run_seq", "payload_hash", "deleted", "at"]
         with self._database.write() as connection:
             connection.execute(insert(source_history).from_select(names, history))
-            return connection.execute(update(source_records).where(gone).values(deleted_seq=run.seq)).rowcount
+            marked = connection.execute(update(source_records).where(gone).values(deleted_seq=run.seq)).rowcount
+            if marked:
+                vanished = select(columns.source_id).where(
+                    rows_of(source_records, dataset, resource_type), columns.deleted_seq == run.seq
+                )
+                incomplete.resolve_vanished(
+                    connection, dataset.migration, resource_type, run, vanished, self._now()
+                )  # fmt: skip
+        return marked
 
     def cursor(self, migration: str, resource_type: ResourceType) -> JsonObject | None:
         """Where the next incremental extract goes on; None for a full one."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from graftport_dagster.records import JsonObject, Outcome, Phase, ResourceType, Run, canonical_json, content_hash
 from graftport_dagster.store import attempts, incomplete, payloads
@@ -56,7 +56,8 @@ class TransformScope:
 class StagedResult:
     """What the mapping made of one record. Exactly one of payload, exclude_reason, error is given.
 
-    `error`: a GraftportError. `warnings`: (code, message) each.
+    `error`: a GraftportError. `warnings`: (code, message) each. `valid_until`: when the record is to be
+    evaluated again though nothing changed.
     """
 
     source_id: str
@@ -66,6 +67,7 @@ class StagedResult:
     exclude_reason: str = ""
     error: Exception | None = None
     warnings: tuple[tuple[str, str], ...] = ()
+    valid_until: datetime | None = None
 
 
 class StagedRecords:
@@ -80,7 +82,7 @@ class StagedRecords:
         settings_hash: str, selection: Selection,
     ) -> TransformScope:  # fmt: skip
         """Counts only. Records deleted at the source are out of scope."""
-        same = _made_by(version, settings_hash)
+        same = _made_by(version, settings_hash, self._now())
         kept = and_(same, _staged.state == "staged")
         excluded = and_(same, _staged.state == "excluded")
         tables = source_records.outerjoin(staged_records, _same_record(staged))
@@ -108,12 +110,25 @@ class StagedRecords:
         with self._database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
+    def expired(self, migration: str, resource_type: ResourceType) -> datetime | None:
+        """The latest moment that has come and on which a record was to be evaluated again; None where none has."""
+        query = (
+            select(func.max(_staged.valid_until))
+            .select_from(source_records.outerjoin(staged_records, _same_record(Dataset(migration))))
+            .where(
+                _in_scope(Dataset(migration), resource_type, Selection()), _staged.valid_until <= self._now()
+            )
+        )  # fmt: skip
+        with self._database.read() as connection:
+            found: datetime | None = connection.execute(query).scalar_one()
+        return found
+
     def to_transform(
         self, source: Dataset, staged: Dataset, resource_type: ResourceType, version: MappingVersion,
         settings_hash: str, selection: Selection, *, batch: int = 200,
     ) -> Iterator[list[TransformInput]]:  # fmt: skip
         """Only those that need evaluation, by source id; each is given once, also when staged while iterating."""
-        done = and_(_made_by(version, settings_hash), _staged.state.in_(("staged", "excluded")))
+        done = and_(_made_by(version, settings_hash, self._now()), _staged.state.in_(("staged", "excluded")))
         staged_hash = case((_staged.state == "staged", _staged.payload_hash), else_="")
         query = (
             select(_source.source_id, payload_table.c.body, _source.payload_hash, staged_hash)
@@ -153,8 +168,11 @@ class StagedRecords:
         with self._database.write() as connection:
             given_up = {} if staged.dry_run_id else incomplete.given_up(connection, place, _errored(results))
             made = [_Made.of(_left_out(result, given_up)) for result in results]
-            before = _before(connection, staged, resource_type, [result.source_id for result in results])
-            outcomes = [one.outcome(before.get(one.result.source_id)) for one in made]
+            ids = [result.source_id for result in results]
+            before = _before(connection, staged, resource_type, ids)
+            # What a dry run stages is told beside what is staged for real.
+            known = _before(connection, Dataset(staged.migration), resource_type, ids) if staged.dry_run_id else before
+            outcomes = [one.outcome(known.get(one.result.source_id)) for one in made]
             bodies = {one.payload_hash: one.body for one in made if one.payload_hash}
             payloads.keep(connection, staged.dry_run_id, bodies)
             by = {
@@ -216,6 +234,7 @@ class _Made:
             "payload_hash": self.payload_hash or last.payload_hash,
             "group_hashes": dict(self.result.group_hashes) if self.payload_hash else dict(last.group_hashes),
             "reason": self.result.exclude_reason, "warnings": [list(warning) for warning in self.result.warnings],
+            "valid_until": self.result.valid_until,
         }  # fmt: skip
 
     def attempt(self, outcome: Outcome, version: MappingVersion) -> attempts.Attempt:
@@ -276,11 +295,12 @@ def _same_record(staged: Dataset) -> ColumnElement[bool]:
     )
 
 
-def _made_by(version: MappingVersion, settings_hash: str) -> ColumnElement[bool]:
+def _made_by(version: MappingVersion, settings_hash: str, now: datetime) -> ColumnElement[bool]:
     return and_(
         _staged.source_hash == _source.payload_hash,
         _staged.mapping_hash == version.content_hash,
         _staged.settings_hash == settings_hash,
+        or_(_staged.valid_until.is_(None), _staged.valid_until > now),
     )
 
 

@@ -88,6 +88,7 @@ staged_records = Table(
     *_key(*_DATASET_KEY), *_texts("state", "source_hash", "mapping_hash", "settings_hash", "payload_hash"),
     *_texts("mapping_version", "run_id"), *_words("reason"),
     Column("group_hashes", JsonText, nullable=False), Column("warnings", JsonText, nullable=False), *_moments("at"),
+    *_moments("valid_until", nullable=True),
     sqlite_with_rowid=False,
 )  # fmt: skip
 

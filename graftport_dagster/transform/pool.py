@@ -34,21 +34,24 @@ class TransformPool:
     """Evaluates one mapping over many records in worker processes; a context, to be left in any case.
 
     `now`: what $now() says in every record. `expected`: how many records will come, as far as known: a few take one
-    worker. Raises ConfigurationError at once for a text that does not compile.
+    worker. `abort_after`: records in a row that run out of time before one worker, and so the pool, gives up. Raises
+    ConfigurationError at once for a text that does not compile.
     """
 
     def __init__(
         self, mapping_text: str, name: str, *, resource_type: ResourceType, platform: str = "",
         settings: Names[str, Any] | None = None, publications: Sequence[str] = (), now: datetime | None = None,
         expected: int | None = None, processes: int = 2, seconds_per_record: float = 5.0, memory_bytes: int = 2 << 30,
-        check: Check = check_payload,
+        abort_after: int = 25, check: Check = check_payload,
     ) -> None:  # fmt: skip
         Mapping.compile(mapping_text, name=name)
         bindings = {
             "settings": dict(settings or {}), "publications": list(publications), "platform": platform,
             "now": (now or datetime.now(UTC)).isoformat(),
         }  # fmt: skip
-        self._work = Work(mapping_text, name, resource_type, bindings, check, seconds_per_record, memory_bytes)
+        self._work = Work(
+            mapping_text, name, resource_type, bindings, check, seconds_per_record, memory_bytes, abort_after
+        )  # fmt: skip
         self._size = 1 if expected is not None and expected < _FEW else max(1, processes)
         self._workers: list[WorkerProcess] = []
         self._deaths = 0
@@ -69,7 +72,8 @@ class TransformPool:
     def rows(self, chunks: Iterable[Sequence[TransformInput]]) -> Iterator[list[StagedResult]]:
         """The results of each chunk, in order. Takes from `chunks` only what the workers can be busy with.
 
-        Raises RemoteTimeoutError where workers die one after the other whatever they are given.
+        Raises RemoteTimeoutError where workers die one after the other whatever they are given, and ConfigurationError
+        where record after record runs out of time; the results until then were given, the last chunk's in part.
         """
         for answers in self.answers(chunks):
             yield [_result(record, row) for record, row in answers]
@@ -92,9 +96,11 @@ class TransformPool:
             if not waiting:
                 return
             while waiting and all(piece.rows is not None for piece in waiting[0]):
-                yield [
-                    pair for piece in waiting.popleft() for pair in zip(piece.records, piece.rows or (), strict=True)
-                ]
+                done = waiting.popleft()
+                # A worker that gave up has left the rest of its piece.
+                yield [pair for piece in done for pair in zip(piece.records, piece.rows or (), strict=False)]
+                if gave_up := [piece for piece in done if len(piece.rows or ()) < len(piece.records)]:
+                    raise self._looping(gave_up[0])
                 self._collect(0)
                 self._give_out(to_give)
             self._collect(1)
@@ -153,7 +159,7 @@ class TransformPool:
             worker.end()
             self._count_death(worker)
             if worker.is_ready:
-                return None, [(record.source_id, None, "", self._crashed(record.source_id), ())]
+                return None, [(record.source_id, None, "", self._crashed(record.source_id), (), "")]
             # It died before it had seen the record, which so is not to blame.
             worker = None
 
@@ -170,6 +176,14 @@ class TransformPool:
                 code="EVALUATION_CRASHED", hint="See that the machine has memory to spare, then run again.",
             )  # fmt: skip
 
+    def _looping(self, piece: Piece) -> ConfigurationError:
+        last = piece.records[max(0, len(piece.rows or ()) - 1)].source_id
+        return ConfigurationError(
+            f"{self._work.abort_after} records in a row took more than {self._work.seconds_per_record:g} s of "
+            f"processor time each in {self._work.name}; the last was {last}.", code="ABORTED",
+            hint="Look for a function that calls itself without end. What was not tried stays as it was.",
+        )  # fmt: skip
+
     def _crashed(self, source_id: str) -> TransformError:
         return TransformError(
             f"{self._work.name} ended its process on record {source_id}: out of time or memory beyond any catching.",
@@ -178,8 +192,9 @@ class TransformPool:
 
 
 def _result(record: TransformInput, row: Row) -> StagedResult:
-    _, data, reason, error, warnings = row
+    _, data, reason, error, warnings, valid_until = row
     payload = None if data is None or reason or error is not None else read_payload(data)
     return StagedResult(
-        record.source_id, record.source_hash, payload, exclude_reason=reason, error=error, warnings=warnings
-    )
+        record.source_id, record.source_hash, payload, exclude_reason=reason, error=error, warnings=warnings,
+        valid_until=datetime.fromisoformat(valid_until) if valid_until else None,
+    )  # fmt: skip

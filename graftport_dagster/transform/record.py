@@ -36,12 +36,13 @@ Check = Callable[[ResourceType, JsonObject], tuple[JsonObject, Sequence[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of one record: a payload, a reason to leave it out, or an error."""
+    """What became of one record: a payload, a reason to leave it out, or an error; `valid_until` as in `Evaluation`."""
 
     payload: JsonObject | None = None
     exclude_reason: str = ""
     error: GraftportError | None = None
     warnings: tuple[tuple[str, str], ...] = ()
+    valid_until: str = ""
     result: Any = field(default=None, compare=False)
 
 
@@ -69,13 +70,16 @@ def map_record(
     if not isinstance(value, dict):
         return Mapped(error=_bad_result(mapping, source_id, value), warnings=warnings, result=value)
     if value.get("exclude") is True:
-        return Mapped(exclude_reason=str(value.get("exclude_reason") or EXCLUDED), warnings=warnings, result=value)
+        reason = str(value.get("exclude_reason") or EXCLUDED)
+        return Mapped(
+            exclude_reason=reason, warnings=warnings, valid_until=evaluation.valid_until, result=value
+        )  # fmt: skip
     if not isinstance(value.get("input"), dict):
         return Mapped(error=_no_input(mapping, source_id), warnings=warnings, result=value)
     normal, problems = check(resource_type, value)
     if problems:
         return Mapped(error=_invalid(problems, source_id), warnings=warnings, result=value)
-    return Mapped(payload=normal, warnings=warnings, result=value)
+    return Mapped(payload=normal, warnings=warnings, valid_until=evaluation.valid_until, result=value)
 
 
 def _no_result(mapping: CompiledMapping, source_id: str) -> TransformError:

@@ -16,7 +16,7 @@ def preview(
     migration: Migration, store: RecordStore, resource_type: ResourceType, *, source_ids: Sequence[str] = (),
     limit: int | None = None, version: str = "current",
 ) -> list[JsonObject]:  # fmt: skip
-    """`[{source_id, mapping, source, result, payload, exclude_reason, problems, warnings}]`, by source id.
+    """`[{source_id, mapping, source, result, payload, exclude_reason, problems, warnings, valid_until}]`, by id.
 
     By the text of now, published or not, or by a published version. `result` is what the mapping gives, `payload` what
     would be staged of it (None where nothing would); `problems` and `warnings` are `[{code, path, message, hint}]`.
@@ -50,7 +50,7 @@ def preview(
 
 def _shown(
     mapping: str, record: TransformInput, data: bytes | None, reason: str, error: GraftportError | None,
-    warnings: tuple[tuple[str, str], ...],
+    warnings: tuple[tuple[str, str], ...], valid_until: str,
 ) -> JsonObject:  # fmt: skip
     result: Any = None if data is None else read_payload(data)
     return {
@@ -58,6 +58,7 @@ def _shown(
         "payload": None if reason or error else result, "exclude_reason": reason or None,
         "problems": [_told(error.code, error.path, error.message, error.hint)] if error else [],
         "warnings": [_told(code, "", message, "") for code, message in warnings],
+        "valid_until": valid_until or None,
     }  # fmt: skip
 
 

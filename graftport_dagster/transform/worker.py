@@ -27,13 +27,15 @@ from graftport_dagster.transform.record import Check, map_record, read_payload
 
 READY = "ready"
 _LENGTH = struct.Struct("!Q")
-# source id, JSON of what the mapping gave (normalized where it is right), reason to leave it out, error, warnings
-Row = tuple[str, bytes | None, str, GraftportError | None, tuple[tuple[str, str], ...]]
+# source id, JSON of what the mapping gave (normalized where it is right), reason to leave it out, error, warnings,
+# and when it may differ though nothing changed
+Row = tuple[str, bytes | None, str, GraftportError | None, tuple[tuple[str, str], ...], str]
+_OUT_OF_TIME = "D1012"
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker is started with."""
+    """What a worker is started with. `abort_after`: out of time so often in a row, it leaves the rest of a chunk."""
 
     mapping_text: str
     name: str
@@ -42,6 +44,7 @@ class Work:
     check: Check
     seconds_per_record: float
     memory_bytes: int
+    abort_after: int = 25
 
 
 class OutOfTimeError(BaseException):
@@ -87,13 +90,13 @@ def map_rows(work: Work, mapping: Mapping, rows: list[tuple[str, bytes]]) -> Ite
             finally:
                 _start_clock(0)
         except OutOfTimeError:
-            yield source_id, None, "", _out_of_time(work, source_id), ()
+            yield source_id, None, "", _out_of_time(work, source_id), (), ""
         except MemoryError:
-            yield source_id, None, "", _out_of_memory(work, source_id), ()
+            yield source_id, None, "", _out_of_memory(work, source_id), (), ""
         except Exception as error:  # noqa: BLE001 - whatever one record does, the next ones go on
-            yield source_id, None, "", _unexpected(work, source_id, error), ()
+            yield source_id, None, "", _unexpected(work, source_id, error), (), ""
         else:
-            yield source_id, data, mapped.exclude_reason, mapped.error, mapped.warnings
+            yield source_id, data, mapped.exclude_reason, mapped.error, mapped.warnings, mapped.valid_until
 
 
 def _start_clock(seconds: float) -> None:
@@ -109,7 +112,7 @@ def _time_is_up(_signal: int, _frame: object) -> None:
 def _out_of_time(work: Work, source_id: str) -> TransformError:
     return TransformError(
         f"{work.name} took more than {work.seconds_per_record:g} s of processor time for record {source_id}.",
-        code="D1012",
+        code=_OUT_OF_TIME,
         hint="Look for a function that calls itself without end, or a regular expression with nested repeats.",
     )  # fmt: skip
 
@@ -141,11 +144,23 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (work.memory_bytes, work.memory_bytes))
     chunks: queue.SimpleQueue[list[tuple[str, bytes]]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, chunks), daemon=True).start()
+    spent = 0
     # Whoever was to read the answers may have been killed.
     with contextlib.suppress(BrokenPipeError):
         send(answers, READY)
         while True:
-            send(answers, list(map_rows(work, mapping, chunks.get())))
+            rows = []
+            for row in map_rows(work, mapping, chunks.get()):
+                rows.append(row)
+                spent = spent + 1 if is_out_of_time(row) else 0
+                if spent >= work.abort_after:
+                    break
+            send(answers, rows)
+
+
+def is_out_of_time(row: Row) -> bool:
+    """Whether the record took all the processor time that it may."""
+    return row[3] is not None and row[3].code == _OUT_OF_TIME
 
 
 def _read(requests: RawIOBase, chunks: "queue.SimpleQueue[list[tuple[str, bytes]]]") -> None:

@@ -116,6 +116,16 @@ def test_bindings_are_seen() -> None:
     assert found == ["Acme", "Online Store", "magento", "2026-01-31T10:20:30.000Z", 1769854830000]
 
 
+def test_the_earliest_moment_to_come_is_when_the_result_may_differ() -> None:
+    mapping = Mapping.compile("[days.$valid_until($)]", name="m")
+    now = {"now": "2026-01-31T10:00:00+00:00"}
+    days = ["2026-02-03", "2026-02-01T00:00:00+02:00", "2025-01-01", None]
+    found = mapping.evaluate({"days": days}, now, record_id="1")
+    assert found.value == ["2026-02-03T00:00:00Z", "2026-01-31T22:00:00Z", "2025-01-01T00:00:00Z"]
+    assert found.valid_until == "2026-01-31T22:00:00Z"
+    assert mapping.evaluate({"days": ["2025-01-01"]}, now, record_id="2").valid_until == ""
+
+
 def test_now_stands_still_whatever_else_is_compiled() -> None:
     mapping = Mapping.compile("$now()", name="m")
     Mapping.compile("1", name="other")

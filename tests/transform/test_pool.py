@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,34 @@ def test_settings_publications_platform_and_time_reach_the_mapping() -> None:
     ) as pool:
         [[result]] = pool.rows(chunks(1))
     assert result.payload == {"input": {"title": "Acme magento"}, "publications": ["Online Store"]}
+
+
+def test_a_mapping_that_loops_is_given_up_after_some_records_in_a_row() -> None:
+    text = '($forever := function($x) { $forever($x + 1) }; {"input": {"title": i < 5 ? "Bag" : $forever(1)}})'
+    results: list[StagedResult] = []
+    with TransformPool(text, "m", resource_type=PRODUCTS, seconds_per_record=0.05, abort_after=3) as pool:
+        given = pool.rows(chunks(400))
+        with pytest.raises(ConfigurationError, match="3 records in a row took more than") as caught:
+            results.extend(result for chunk in given for result in chunk)
+    assert caught.value.code == "ABORTED"
+    assert len({result.source_id for result in results}) == len(results)
+    assert [result.source_id for result in results if result.payload] == [f"r{i}" for i in range(5)]
+    assert 3 <= sum(result.error is not None for result in results) <= 12
+
+
+def test_a_record_out_of_time_here_and_there_stops_nothing() -> None:
+    text = '($forever := function($x) { $forever($x + 1) }; {"input": {"title": i % 40 = 3 ? $forever(1) : "Bag"}})'
+    assert set(codes(transformed(text, 200, seconds_per_record=0.05, abort_after=2))) == {
+        f"r{i}" for i in range(3, 200, 40)
+    }
+
+
+def test_until_when_a_result_holds_comes_with_it() -> None:
+    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    text = '{"input": {"title": $valid_until("2026-03-02") & $valid_until("2026-03-01 12:00:00")}}'
+    with TransformPool(text, "m", resource_type=PRODUCTS, now=moment) as pool:
+        [[result]] = pool.rows(chunks(1))
+    assert result.valid_until == moment.replace(hour=12)
 
 
 def test_long_integers_stay_exact() -> None:

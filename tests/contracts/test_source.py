@@ -10,12 +10,13 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import requests
 from sqlalchemy import create_engine, text
 
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.migration import FileSpec, Migration, SourceSettings
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, json_hash
-from graftport_dagster.source_settings import AnySource
+from graftport_dagster.source_settings import AnySource, WooCommerceSettings
 from graftport_dagster.source_settings.sql import SqlRows, SqlSettings
 from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Source
@@ -65,7 +66,24 @@ def _write_sql(folder: Path, shop: Shop) -> None:
     engine.dispose()
 
 
+def _fill_woocommerce(folder: Path, shop: Shop) -> None:
+    """The simulated shop has these customers, by the numbers in their names, and nothing else."""
+    address = (folder / "address.txt").read_text()
+    ask = f"{address}/_simulator/edit"
+    (pattern,) = requests.get(f"{address}/_simulator/objects?list=customers", timeout=20).json()[:1] or [{}]
+    people = [pattern | {"id": number_of(name), "last_name": name} for name in shop]
+    for name in ("products", "orders", "coupons", "categories", "posts", "pages"):
+        requests.post(ask, json={"list": name, "replace": []}, timeout=20).raise_for_status()
+    requests.post(ask, json={"list": "customers", "replace": people}, timeout=20).raise_for_status()
+
+
+def number_of(name: str) -> int:
+    return int(name.partition("-")[2]) + 1
+
+
 PLAIN = ResourceType.CUSTOMERS
+# Shops that are asked over a network: nobody may answer, and one without customers is a shop all the same.
+ASKED = {"woocommerce"}
 SERVER = Path(__file__).parents[1] / "sources" / "file_server.py"
 MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
     "csv": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="rows.csv")}), PLAIN),
@@ -85,6 +103,14 @@ MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
         ),
         PLAIN,
     ),
+    "woocommerce": (
+        _fill_woocommerce,
+        WooCommerceSettings(
+            type="woocommerce", url="http://127.0.0.1:9", consumer_key="env:WOO_KEY", consumer_secret="env:WOO_SECRET",
+            sign_in="header", attempts=1,
+        ),
+        PLAIN,
+    ),
 }  # fmt: skip
 
 
@@ -95,9 +121,18 @@ class Sourced:
         self.folder = folder
         self._write, self._settings, self.resource_type = MAKERS[kind]
         self._opened: list[Source] = []
+        self.is_asked = kind in ASKED
+        self.address = ""
 
     def fill(self, shop: Shop) -> None:
+        if isinstance(self._settings, WooCommerceSettings) and self.address:
+            (self.folder / "address.txt").write_text(self.address)
+            self._settings = self._settings.model_copy(update={"url": self.address})
         self._write(self.folder, shop)
+
+    def ids(self, shop: Shop) -> list[str]:
+        """The ids of these in this source."""
+        return [str(number_of(name)) for name in shop] if self.is_asked else shop
 
     def open(self) -> Source:
         source = open_source(Migration(slug="shop", folder=self.folder, source=self._settings))
@@ -131,6 +166,10 @@ def sourced(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         served = tmp_path.relative_to(request.getfixturevalue("tmp_path_factory").getbasetemp())
         monkeypatch.setenv("SHOP_ADDRESS", f"{request.getfixturevalue('file_server')}/etag/{served}/rows.csv")
     made = Sourced(request.param, tmp_path)
+    if made.is_asked:
+        monkeypatch.setenv("WOO_KEY", "ck_simulated")
+        monkeypatch.setenv("WOO_SECRET", "cs_simulated")
+        made.address = request.getfixturevalue("woocommerce_url")
     yield made
     made.close()
 
@@ -142,7 +181,7 @@ def ids_of(given: list[SourceRecord | InvalidRow]) -> list[str]:
 
 def test_every_record_is_given_once_under_its_own_id(sourced: Sourced) -> None:
     sourced.fill(["A-1", "B-2", "C-3"])
-    assert ids_of(sourced.read()) == ["A-1", "B-2", "C-3"]
+    assert ids_of(sourced.read()) == sourced.ids(["A-1", "B-2", "C-3"])
 
 
 def test_reading_twice_gives_the_same_records(sourced: Sourced) -> None:
@@ -189,6 +228,10 @@ def test_abandoning_a_read_leaves_the_source_usable(sourced: Sourced) -> None:
 
 def test_an_empty_shop_is_refused_because_it_would_say_that_all_is_gone(sourced: Sourced) -> None:
     sourced.fill([])
+    if sourced.is_asked:
+        # It says itself that there are none, and the write brake looks at what that would delete.
+        assert sourced.read() == []
+        return
     with pytest.raises(ConfigurationError) as refused:
         sourced.read()
     assert refused.value.code in {"NO_ROWS", "FILE_EMPTY"}
@@ -198,7 +241,7 @@ def test_an_empty_shop_is_refused_because_it_would_say_that_all_is_gone(sourced:
 def test_what_is_not_there_is_refused_with_a_sentence(sourced: Sourced) -> None:
     with pytest.raises(GraftportError) as refused:
         sourced.read()
-    assert refused.value.code == "FILE_ABSENT"
+    assert refused.value.code == ("CONNECTION_REFUSED" if sourced.is_asked else "FILE_ABSENT")
     failed = [result for result in sourced.open().check() if not result.ok]
     assert failed
     assert all(result.detail and result.hint for result in failed)
@@ -210,6 +253,8 @@ def test_check_is_content_with_a_good_shop_and_names_what_is_wrong_with_a_bad_on
     assert results
     assert all(result.ok for result in results)
     sourced.fill([])
+    if sourced.is_asked:
+        requests.post(f"{sourced.address}/_simulator/faults", json={"fault": "firewall"}, timeout=20)
     assert not all(result.ok for result in sourced.open().check())
 
 
@@ -242,7 +287,7 @@ def test_types_are_given_in_dependency_order(sourced: Sourced) -> None:
 def test_a_type_without_rows_in_this_source_is_refused(sourced: Sourced) -> None:
     sourced.fill(["A-1"])
     with pytest.raises(ConfigurationError):
-        list(sourced.open().read(ResourceType.MARKETS, None))
+        list(sourced.open().read(ResourceType.GIFT_CARDS, None))
 
 
 def test_a_sound_source_allows_conclusions_about_what_is_gone(sourced: Sourced) -> None:

@@ -98,11 +98,14 @@ class Shop:
     # --- what a merchant does by hand -----------------------------------------------------------------
 
     def edit(self, change: Thing) -> Thing:
-        """`{"list", "id", "parent", "set": {…} | "delete": true | "create": {…}, "silently": true}`.
+        """`{"list", "id", "parent", "set": {…} | "delete": true | "create": {…} | "replace": […], "silently": true}`.
 
         `silently` leaves the modified date as it is. Raises UnknownThingError.
         """
         things = self._list_of(change)
+        if "replace" in change:
+            things[:] = change["replace"]
+            return {}
         if "create" in change:
             made: Thing = {**change["create"]}
             made.setdefault("id", 1 + max((it["id"] for it in things), default=900))

@@ -177,7 +177,7 @@ class WooCommerceSource:
     def _latest(self, path: str) -> tuple[str, datetime | None]:
         customers = path.endswith("customers")
         params: dict[str, str | int] = {
-            "per_page": 1, "order": "desc", "orderby": "registered_date" if customers else "modified",
+            "per_page": 1, "order": "desc", "orderby": "id" if customers else "modified",
             "_fields": "id,date_modified_gmt,modified_gmt",
         }  # fmt: skip
         if customers:

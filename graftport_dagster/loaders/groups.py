@@ -54,6 +54,19 @@ FIELD_GROUPS: Mapping[ResourceType, FieldGroups] = {
                "addresses": "addresses", "tags": "tags"},
         siblings={"emailMarketingConsent": "marketing", "smsMarketingConsent": "marketing", "metafields": "metafields"},
     ),
+    ResourceType.DISCOUNT_CODES: FieldGroups(siblings={"codes": "codes"}),
+    ResourceType.GIFT_CARDS: FieldGroups(
+        input={"code": "value", "initialAmount": "value", "initialValue": "value"},
+        siblings={"debit": "balance", "deactivate": "status"},
+        immutable=frozenset({"value"}),
+    ),
+    ResourceType.BLOGS: FieldGroups(
+        input={"title": "title", "image": "image", "tags": "tags", "metafields": "metafields",
+               "isPublished": "status", "publishDate": "status"},
+    ),
+    ResourceType.MARKETS: FieldGroups(
+        siblings={"webPresences": "addresses", "catalogs": "price", "priceLists": "price", "prices": "price"},
+    ),
     ResourceType.ORDERS: FieldGroups(
         input={
             "tags": "tags", "note": "note", "metafields": "metafields", "email": "contact", "phone": "contact",

@@ -52,13 +52,14 @@ class Landed:
 class Found:
     """An object that is there already. `identity`: the value of its graftport id, "" if it has none.
 
-    `parts`: those of the record's parts that were found with it.
+    `parts`: those of the record's parts that were found with it. `created_at`: when it was made, where Shopify says so.
     """
 
     gid: str
     handle: str = ""
     identity: str = ""
     parts: tuple[Identity, ...] = ()
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,9 +139,12 @@ class Planner:
             is_new=False,
             withdrawal=policy,
         )
-        if self._loader.withdraw(plan) is None:
-            return unsent(record, Outcome.SKIPPED, reason=f"{self._loader.resource_type} cannot be archived")
-        return plan
+        # What Shopify never deletes is at least put out of use.
+        for withdrawal in dict.fromkeys((policy, "archive")):
+            plan = replace(plan, withdrawal=withdrawal)
+            if self._loader.withdraw(plan) is not None:
+                return plan
+        return unsent(record, Outcome.SKIPPED, reason=f"{self._loader.resource_type} cannot be archived")
 
     def _identity(self, record: LoadInput) -> str:
         return RecordKey(self._loader.resource_type, record.source_id).identity(self._context.migration.platform)

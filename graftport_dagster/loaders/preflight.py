@@ -30,6 +30,10 @@ _SCOPES: Mapping[ResourceType, tuple[tuple[str, ...], ...]] = {
             "write_third_party_fulfillment_orders",
         ),
     ),
+    ResourceType.DISCOUNT_CODES: (("write_discounts",),),
+    ResourceType.GIFT_CARDS: (("write_gift_cards",), ("write_gift_card_transactions",)),
+    ResourceType.BLOGS: (("write_content", "write_online_store_pages"),),
+    ResourceType.MARKETS: (("write_markets",), ("write_products",)),
     ResourceType.REDIRECTS: (("write_online_store_navigation",),),
 }
 _OWNERS: Mapping[ResourceType, tuple[str, ...]] = {

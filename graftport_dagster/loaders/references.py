@@ -93,4 +93,5 @@ def address(identity: Identity) -> str:
         prefix = _ADDRESSES[ResourceType(identity.key.resource_type)]
     except (KeyError, ValueError):
         return identity.gid
-    return prefix + identity.handle
+    # A page's handle is its whole address: it stands in no blog.
+    return identity.handle if identity.handle.startswith("/") else prefix + identity.handle

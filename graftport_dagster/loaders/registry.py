@@ -1,19 +1,25 @@
 """Which loader loads which resource type."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.loaders.collections import CollectionLoader
 from graftport_dagster.loaders.customers import CustomerLoader
+from graftport_dagster.loaders.discounts import DiscountLoader
 from graftport_dagster.loaders.orders import OrderLoader
 from graftport_dagster.loaders.plan import Loader
 from graftport_dagster.loaders.products import ProductLoader
 from graftport_dagster.loaders.redirects import RedirectLoader
 from graftport_dagster.records import ResourceType
 
-_LOADERS: Mapping[ResourceType, Loader] = {
-    loader.resource_type: loader
-    for loader in (CollectionLoader(), CustomerLoader(), OrderLoader(), ProductLoader(), RedirectLoader())
+# A loader lives for one load into one store: it may remember what it saw there.
+_LOADERS: Mapping[ResourceType, Callable[[], Loader]] = {
+    ResourceType.COLLECTIONS: CollectionLoader,
+    ResourceType.PRODUCTS: ProductLoader,
+    ResourceType.CUSTOMERS: CustomerLoader,
+    ResourceType.DISCOUNT_CODES: DiscountLoader,
+    ResourceType.ORDERS: OrderLoader,
+    ResourceType.REDIRECTS: RedirectLoader,
 }
 
 
@@ -28,10 +34,10 @@ def must_be_loadable(resource_type: ResourceType) -> None:
 
 
 def loader_for(resource_type: ResourceType) -> Loader:
-    """The loader of a type. Raises ConfigurationError for a type that has none."""
+    """A new loader of a type, for one load. Raises ConfigurationError for a type that has none."""
     if resource_type not in _LOADERS:
         raise ConfigurationError(
             f"{resource_type} cannot be loaded into Shopify by this version.", code="NO_LOADER",
             hint=f"It loads: {', '.join(loadable())}.",
         )  # fmt: skip
-    return _LOADERS[resource_type]
+    return _LOADERS[resource_type]()

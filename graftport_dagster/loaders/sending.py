@@ -27,6 +27,8 @@ _PUBLISH_COST = 10.0
 _A_MOMENT = 0.02
 # Shopify remembers an idempotency key for 24 hours; ours counts from before its call was sent.
 _KEY_LIVES = timedelta(hours=23)
+# By how much Shopify's clock and the record store's may disagree.
+_CLOCKS_DIFFER = timedelta(minutes=2)
 
 
 class GoneError(LoadRejectedError):
@@ -216,11 +218,10 @@ class Sender:
                 # Refused perhaps for our own object, which search does not know yet.
                 self._wait_out(plan.open_step)
             return Sent(plan, error=error)
-        # Where Shopify keeps no id of ours, an open step is what tells our object from another's.
-        is_ours = found.identity == plan.identity or (not self._loader.has_identifier and plan.open_step is not None)
+        is_ours = found.identity == plan.identity or self._is_made_by(plan.open_step, found)
         if not is_ours and (found.identity or self._context.migration.options.adopt_existing == "never"):
             return Sent(plan, error=_occupied(error, found))
-        plan = _taken(plan, found)
+        plan = self._loader.prepare(_taken(plan, found), caller)
         if not is_ours and self._loader.has_identifier:
             # First of all it is made ours, so that no second record takes it over too.
             own = {"ownerId": found.gid, **id_metafield(plan.identity), "compareDigest": None}
@@ -231,6 +232,15 @@ class Sender:
         if answer.user_errors:
             return Sent(plan, error=rejection(answer.user_errors))
         return Sent(plan, self._loader.landed(plan, answer.data, caller), is_adopted=not is_ours)
+
+    def _is_made_by(self, opened: OpenStep | None, found: Found) -> bool:
+        """Whether the object must be that of an earlier call of ours, where Shopify keeps no id of ours on it.
+
+        What was there well before that call, or carries another record's id, is somebody else's.
+        """
+        if self._loader.has_identifier or opened is None or found.identity:
+            return False
+        return found.created_at is None or found.created_at > opened.sent_at - _CLOCKS_DIFFER
 
     def _occupant(self, plan: Plan, errors: Sequence[UserError], caller: Caller) -> Found | None:
         for error in errors:

@@ -1,8 +1,8 @@
 """Our GraphQL documents: one operation per file in `documents/`, read once.
 
 Which document a record needs, and with which variables, is decided in `loaders/`; sending is
-done in `client.py`. Many publications in one call are put together here, because Shopify takes
-any number of mutations in one document as long as their cost fits.
+done in `client.py`. Many publications, or questions, in one call are put together here, because Shopify
+takes any number of fields in one document as long as their cost fits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,6 +33,18 @@ def publish_call(items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> tu
         variables[f"id{index}"] = gid
         variables[f"input{index}"] = list(publications)
     return _publish_document(len(items)), variables
+
+
+def code_owners_call(codes: Sequence[str]) -> tuple[str, JsonObject]:
+    """One document and its variables, asking whose each of up to 250 discount codes is, as `c0`, `c1` and so on."""
+    return _owners_document(len(codes)), {f"c{index}": code for index, code in enumerate(codes)}
+
+
+@cache
+def _owners_document(count: int) -> str:
+    declared = ", ".join(f"$c{index}: String!" for index in range(count))
+    fields = "\n".join(f"  c{index}: codeDiscountNodeByCode(code: $c{index}) {{ id }}" for index in range(count))
+    return f"query CodeOwners({declared}) {{\n{fields}\n}}\n"
 
 
 @cache

@@ -24,7 +24,8 @@ def problems_of(call: Call, before: Object, given: Object, argument: str, *, is_
     problems += _context(call, given)
     for side in ("customerBuys", "customerGets"):
         if given.get(side) is not None:
-            problems += _side(call, given[side], side, is_bxgy=argument == "bxgyCodeDiscount")
+            known = before[side].get("items") or {}
+            problems += _side(call, given[side], side, known, is_bxgy=argument == "bxgyCodeDiscount")
     problems += _per_order(given)
     return problems
 
@@ -58,8 +59,28 @@ def _context(call: Call, given: Object) -> Iterator[Problem]:
                 yield [name, "customers", "add"], text, "INVALID"
 
 
-def _side(call: Call, side: Object, name: str, *, is_bxgy: bool) -> Iterator[Problem]:
-    yield from _items(call, side.get("items") or {}, [name, "items"])
+def merged(known: list[str], added: list[str] | None, removed: list[str] | None) -> list[str]:
+    """A list after what was added and what was removed."""
+    gone = set(removed or ())
+    return [gid for gid in dict.fromkeys([*known, *(added or ())]) if gid not in gone]
+
+
+def merged_items(known: Object, given: Object) -> Object:
+    """The items of a discount after an input, which adds and removes; `all` replaces them."""
+    if given.get("all"):
+        return {"all": True}
+    products, collections = given.get("products") or {}, given.get("collections") or {}
+    return {
+        "products": merged(known.get("products", []), products.get("productsToAdd"), products.get("productsToRemove")),
+        "variants": merged(
+            known.get("variants", []), products.get("productVariantsToAdd"), products.get("productVariantsToRemove")
+        ),
+        "collections": merged(known.get("collections", []), collections.get("add"), collections.get("remove")),
+    }
+
+
+def _side(call: Call, side: Object, name: str, known: Object, *, is_bxgy: bool) -> Iterator[Problem]:
+    yield from _items(call, side.get("items") or {}, known, [name, "items"])
     value: Any = side.get("value") or {}
     on_quantity = value.get("discountOnQuantity")
     path: list[str | int] = [name, "value"]
@@ -102,9 +123,10 @@ def _per_order(given: Object) -> Iterator[Problem]:
         yield ["usesPerOrderLimit"], "Allocation limit must be greater than 0", "GREATER_THAN"
 
 
-def _items(call: Call, items: Object, path: list[str | int]) -> Iterator[Problem]:
+def _items(call: Call, items: Object, known: Object, path: list[str | int]) -> Iterator[Problem]:
     products, collections = items.get("products") or {}, items.get("collections") or {}
-    if collections.get("add") and (products.get("productsToAdd") or products.get("productVariantsToAdd")):
+    after = merged_items(known, items)
+    if after.get("collections") and (after["products"] or after["variants"]):
         text = "Cannot entitle collections in combination with product variants or products"
         yield [*path, "collections", "add"], text, "CONFLICT"
         return

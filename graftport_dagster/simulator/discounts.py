@@ -12,7 +12,7 @@ from typing import Any
 from graftport_dagster.simulator import redeem_codes
 from graftport_dagster.simulator.answers import Refused, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
-from graftport_dagster.simulator.discount_inputs import problems_of
+from graftport_dagster.simulator.discount_inputs import merged, merged_items, problems_of
 from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.search import Searchable
@@ -66,7 +66,12 @@ def _write(call: Call, discount: Object, given: Object, argument: str, *, is_new
     if given.get("code") is not None and redeem_codes.is_taken(call, given["code"], discount["id"]):
         message = "Code must be unique. Please try a different code."
         raise refuse([argument, "code"], message, "TAKEN", extraInfo=None)
+    destination = discount["destination"]
     discount.update({name: given[name] for name in _PLAIN if name in given})
+    if countries := (given.get("destination") or {}).get("countries"):
+        known = ((destination or {}).get("countries") or {}).get("add") or []
+        chosen = merged(known, countries.get("add"), countries.get("remove"))
+        discount["destination"] = {"countries": {**countries, "add": chosen}}
     discount.update({name: given[name] for name in _SWITCHES if given.get(name) is not None})
     if given.get("combinesWith") is not None:
         discount["combines"] = {**discount["combines"], **given["combinesWith"]}
@@ -85,29 +90,13 @@ def _merged_context(before: Object, given: Object) -> Object:
     if kind == "all":
         return {"all": "ALL"}
     known = before.get(kind, [])
-    return {kind: _merged(known, given[kind].get("add"), given[kind].get("remove"))}
-
-
-def _merged(known: list[str], added: list[str] | None, removed: list[str] | None) -> list[str]:
-    gone = set(removed or ())
-    return [gid for gid in dict.fromkeys([*known, *(added or ())]) if gid not in gone]
+    return {kind: merged(known, given[kind].get("add"), given[kind].get("remove"))}
 
 
 def _merged_side(before: Object, given: Object) -> Object:
     side = {**before, **{name: value for name, value in given.items() if name != "items" and value is not None}}
-    items = given.get("items") or {}
-    if items.get("all"):
-        side["items"] = {"all": True}
-    elif (chosen := items.get("collections")) is not None:
-        known = before.get("items", {}).get("collections", [])
-        side["items"] = {"collections": _merged(known, chosen.get("add"), chosen.get("remove"))}
-    elif (chosen := items.get("products")) is not None:
-        known = before.get("items", {})
-        products = _merged(known.get("products", []), chosen.get("productsToAdd"), chosen.get("productsToRemove"))
-        variants = _merged(
-            known.get("variants", []), chosen.get("productVariantsToAdd"), chosen.get("productVariantsToRemove")
-        )
-        side["items"] = {"products": products, "variants": variants}
+    if given.get("items"):
+        side["items"] = merged_items(before.get("items") or {}, given["items"])
     return side
 
 
@@ -200,9 +189,9 @@ def _shown_context(call: Call, context: Object) -> Object:
 def _shown_side(call: Call, side: Object) -> Object:
     items, value = side.get("items", {"all": True}), side.get("value") or {}
     shown = {"__typename": "AllDiscountItems", "allItems": True}
-    if "products" in items:
+    if items.get("products") or items.get("variants"):
         shown = {"__typename": "DiscountProducts", **items}
-    elif "collections" in items:
+    elif items.get("collections"):
         shown = {"__typename": "DiscountCollections", "gids": items["collections"]}
     return {
         "items": shown, "value": _shown_value(call, value), "isOneTimePurchase": True, "isSubscription": False,

@@ -168,6 +168,11 @@ class World:
     def calm(self) -> None:
         requests.post(f"{self.url}/_simulator/faults", json={"faults": [], "replace": True}, timeout=10)
 
+    def edit(self, gid: str, **fields: Any) -> None:
+        """What a merchant changes by hand."""
+        answer = requests.post(f"{self.url}/_simulator/edit", json={"id": gid, "set": fields}, timeout=10)
+        answer.raise_for_status()
+
     def graphql(self, query: str, **variables: Any) -> JsonObject:
         """What a merchant, or another app, does."""
         answer = requests.post(

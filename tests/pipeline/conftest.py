@@ -12,7 +12,7 @@ import requests
 from graftport_dagster import pipeline
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Destination, FileSpec, Migration, SourceSettings
-from graftport_dagster.records import JsonObject, Run, RunItem, RunOptions
+from graftport_dagster.records import JsonObject, ResourceType, Run, RunItem, RunOptions
 from graftport_dagster.store.record_store import RecordStore
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
@@ -31,6 +31,10 @@ class Ran:
     def counts(self, item: str) -> dict[str, int]:
         """Those that are not zero."""
         return {name: number for name, number in self.items[item].counts.items() if number}
+
+
+# What the native product export has; other types need files of their own.
+EXPORTED = (ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.REDIRECTS)
 
 
 @dataclass
@@ -54,7 +58,7 @@ class Shop:
         items, raised = {}, {}
         run_id = f"run-{self.runs}"
         with pipeline.open_work(self.migration, asked, run_id=run_id, store=self.store) as work:
-            for resource_type in asked.resource_types or pipeline.loadable():
+            for resource_type in asked.resource_types or EXPORTED:
                 try:
                     for phase in asked.phases:
                         item = pipeline.run_phase(work, phase, resource_type)

@@ -86,15 +86,15 @@ def basic_update(shop: Any) -> Provoked:
     product = shop.set_product({"title": "Bag"})["id"]
     collection = shop.mutate("collectionCreate", {"input": {"title": "C"}}, "collection { id }")["collection"]["id"]
     shop.mutate("discountRedeemCodeBulkAdd", {"discountId": many, "codes": [{"code": "MANY2"}]}, "bulkCreation { id }")
-    chosen = [
+    chosen: list[dict[str, Any]] = [
         {"collections": {"add": [collection]}, "products": {"productsToAdd": [product]}},
         {"products": {"productsToAdd": ["gid://shopify/Product/0"]}},
         {"products": {"productsToAdd": [f"gid://shopify/Product/{NOWHERE}"]}},
         {"products": {"productVariantsToAdd": [f"gid://shopify/ProductVariant/{NOWHERE}"]}},
         {"collections": {"add": [f"gid://shopify/Collection/{NOWHERE}"]}},
     ]  # fmt: skip
-    changes = [*({"customerGets": {"items": items}} for items in chosen), {"customerGets": ON_QUANTITY}, BOTH,
-               {"code": "other"}]  # fmt: skip
+    changes: list[dict[str, Any]] = [{"customerGets": {"items": items}} for items in chosen]
+    changes += [{"customerGets": ON_QUANTITY}, BOTH, {"code": "other"}]
     errors = updating("Basic", *changes)(shop)
     errors += shop.errors("discountCodeBasicUpdate", {"id": many, "basicCodeDiscount": {"code": "MANY"}})
     missing = {"id": f"gid://shopify/DiscountCodeNode/{NOWHERE}", "basicCodeDiscount": {"title": "x"}}

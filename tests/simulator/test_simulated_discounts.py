@@ -1,5 +1,6 @@
 """Discounts by code and gift cards, as the simulated shop keeps them."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,7 @@ def test_codes_added_together_come_later_and_one_that_is_taken_fails_alone(open_
         result = shop.data(CREATION, {"id": creation["id"]})["discountRedeemCodeBulkCreation"]
         if result["done"]:
             break
+        time.sleep(0.1)
     assert (result["importedCount"], result["failedCount"]) == (2, 1)
     assert [it["code"] for it in result["codes"]["nodes"] if it["errors"]] == ["taken"]
     assert [it["code"] for it in shown(shop, gid)["codes"]["nodes"]] == ["A", "B", "C"]

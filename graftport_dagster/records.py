@@ -222,6 +222,17 @@ class RecordKey:
         return f"{own}:{self.part}:{self.part_id}" if self.part else own
 
 
+def masked_code(code: str) -> str:
+    """A gift card's code as Shopify itself shows it: its last four."""
+    return f"••••{code[-4:]}"
+
+
+def shown_id(resource_type: str, source_id: str) -> str:
+    """A record's id as reports and logs show it: masked where it might be a gift card's code, which has 8 or more."""
+    is_safe = resource_type != ResourceType.GIFT_CARDS or len(source_id) < 8
+    return source_id if is_safe else masked_code(source_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which Shopify object a record or part became on one store. `handle`: its address there, if any."""

@@ -6,6 +6,7 @@ from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.loaders.collections import CollectionLoader
 from graftport_dagster.loaders.customers import CustomerLoader
 from graftport_dagster.loaders.discounts import DiscountLoader
+from graftport_dagster.loaders.gift_cards import GiftCardLoader
 from graftport_dagster.loaders.orders import OrderLoader
 from graftport_dagster.loaders.plan import Loader
 from graftport_dagster.loaders.products import ProductLoader
@@ -18,6 +19,7 @@ _LOADERS: Mapping[ResourceType, Callable[[], Loader]] = {
     ResourceType.PRODUCTS: ProductLoader,
     ResourceType.CUSTOMERS: CustomerLoader,
     ResourceType.DISCOUNT_CODES: DiscountLoader,
+    ResourceType.GIFT_CARDS: GiftCardLoader,
     ResourceType.ORDERS: OrderLoader,
     ResourceType.REDIRECTS: RedirectLoader,
 }

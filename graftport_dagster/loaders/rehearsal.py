@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graftport_dagster.errors import GraftportError, RecordError
+from graftport_dagster.loaders.masking import masked_diff, masked_envelope
 from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import Planner, unsent
 from graftport_dagster.loaders.steps import course
@@ -105,7 +106,7 @@ class Rehearsal:
         self.rehearsed.cost += cost
         self.rehearsed.calls += (call is not None) + len(left) + (_PUBLISH_CALLS if plan.publications else 0)
         verdict = "create" if plan.is_new else "update"
-        return Verdict(plan.record.source_id, verdict, "", diff, cost, plan.envelope)
+        return Verdict(plan.record.source_id, verdict, "", masked_diff(diff), cost, masked_envelope(plan.envelope))
 
     def _withdrawal(self, plan: Plan) -> Verdict:
         self.rehearsed.outcomes[Outcome.DELETED if plan.withdrawal == "delete" else Outcome.ARCHIVED] += 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
+from graftport_dagster.loaders.masking import masked_error
 from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan, Repeats, Step, Unsent
 from graftport_dagster.loaders.products import id_metafield
 from graftport_dagster.loaders.steps import Course
@@ -102,6 +103,8 @@ class Sender:
             sent = work(plan, spent)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
             sent = Sent(plan, error=error)
+        if sent.error is not None:
+            masked_error(sent.error, plan)
         return replace(sent, calls=spent.calls, cost=spent.cost)
 
     def step(self, course: Course) -> Stepped:
@@ -110,7 +113,7 @@ class Sender:
         try:
             stepped = self._step(course, spent)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
-            stepped = Stepped(course, error=error)
+            stepped = Stepped(course, error=masked_error(error, course.plan))
         return replace(stepped, calls=spent.calls, cost=spent.cost)
 
     def _step(self, course: Course, caller: Caller) -> Stepped:

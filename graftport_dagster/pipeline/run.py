@@ -33,6 +33,7 @@ from graftport_dagster.records import (
     RunOptions,
     broken_equations,
     run_result,
+    shown_id,
 )
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore, Which
@@ -270,7 +271,7 @@ def _left(phase: Phase, did: _Did) -> bool:
 
 def _described(work: Work, item: RunItem) -> RunItem:
     runs, run_id = work.store.runs, item.run_id
-    groups = runs.error_groups(run_id, item.resource_type, item.phase)
+    groups = tuple(_shown(group, item) for group in runs.error_groups(run_id, item.resource_type, item.phase))
     reasons = runs.skip_reasons(run_id, item.resource_type, item.phase)
     first = _first(groups[0]) if groups else ""
     return replace(
@@ -281,6 +282,14 @@ def _described(work: Work, item: RunItem) -> RunItem:
         first_error=first,
         first_skip_reason=next(iter(reasons), ""),
     )
+
+
+def _shown(group: ErrorGroup, item: RunItem) -> ErrorGroup:
+    """The group with ids as they may be shown."""
+    message, shown = group.message, tuple(shown_id(item.resource_type, one) for one in group.sample_ids)
+    for one, other in zip(group.sample_ids, shown, strict=True):
+        message = message.replace(one, other) if one != other else message
+    return replace(group, message=message, sample_ids=shown)
 
 
 def _first(group: ErrorGroup) -> str:

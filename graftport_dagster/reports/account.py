@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graftport_dagster.errors import ConfigurationError
-from graftport_dagster.records import JsonObject, ResourceType, Run, RunItem
+from graftport_dagster.records import JsonObject, ResourceType, Run, RunItem, shown_id
 from graftport_dagster.reports.reconciliation import reconciliation
 from graftport_dagster.reports.wording import presentable, printable
 from graftport_dagster.store.record_store import RecordStore
@@ -103,7 +103,12 @@ def _verdict(resource_type: ResourceType, path: Path) -> JsonObject:
         if line.get("reason"):
             reasons[presentable(line["reason"])] += 1
         if line.get("diff") and len(diffs) < _DIFFS_SHOWN:
-            diffs.append({"source_id": printable(line["source_id"]), "fields": _fields(resource_type, line["diff"])})
+            diffs.append(
+                {
+                    "source_id": printable(shown_id(resource_type, line["source_id"])),
+                    "fields": _fields(resource_type, line["diff"]),
+                }
+            )
     return {
         "resource_type": str(resource_type),
         "verdicts": dict(verdicts),

@@ -5,7 +5,7 @@ What is open in all is in `open_errors.py`; where a record is now, in `record_st
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.records import JsonObject, ResourceType
-from graftport_dagster.reports.wording import presentable
+from graftport_dagster.reports.wording import presentable, without_codes
 from graftport_dagster.store.record_store import RecordStore
 
 
@@ -21,8 +21,8 @@ def incomplete_record(store: RecordStore, row: JsonObject) -> JsonObject:
     return row | {
         "message": presentable(row["message"]),
         "hint": presentable(row["hint"]),
-        "source_payload": _payload(store, row["source_hash"]),
-        "payload": _payload(store, row["payload_hash"]),
+        "source_payload": without_codes(resource_type, _payload(store, row["source_hash"])),
+        "payload": without_codes(resource_type, _payload(store, row["payload_hash"])),
         "raw": raw if row["phase"] == "extract" else [],
         "attempts": [
             one | {"message": presentable(one["message"]), "hint": presentable(one["hint"])} for one in tried

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graftport_dagster.errors import ErrorClass
-from graftport_dagster.records import JsonObject, Phase, ResourceType
+from graftport_dagster.records import JsonObject, Phase, ResourceType, shown_id
 from graftport_dagster.reports.wording import presentable, printable
 from graftport_dagster.store.record_store import RecordStore, Which
 
@@ -99,10 +99,14 @@ def _is_in(row: JsonObject, group: str) -> bool:
     return not group or group in names
 
 
+def _shown(row: JsonObject) -> str:
+    return printable(shown_id(row["resource_type"], row["source_id"]))
+
+
 def _invalid_row(row: JsonObject, *, with_raw: bool) -> JsonObject:
     told = {
         "resource_type": str(row["resource_type"]), "phase": str(Phase.EXTRACT),
-        "source_id": printable(row["source_id"]), "origin": presentable(row["origin"]),
+        "source_id": _shown(row), "origin": presentable(row["origin"]),
         "error_class": str(ErrorClass.DATA), "code": row["code"], "path": "",
         "message": presentable(row["reason"]), "hint": presentable(row["hint"]), "status": "unresolved",
         "first_seen": _iso(row["first_seen"]), "last_seen": _iso(row["last_seen"]), "next_attempt_at": None,
@@ -113,7 +117,7 @@ def _invalid_row(row: JsonObject, *, with_raw: bool) -> JsonObject:
 def _incomplete_record(row: JsonObject, *, with_raw: bool) -> JsonObject:
     told = {
         "resource_type": str(row["resource_type"]), "phase": str(row["phase"]),
-        "source_id": printable(row["source_id"]), "origin": presentable(row.get("origin", "")),
+        "source_id": _shown(row), "origin": presentable(row.get("origin", "")),
         "error_class": str(row["error_class"]), "code": row["code"], "path": row["path"],
         "message": presentable(row["message"]), "hint": presentable(row["hint"]), "status": row["status"],
         "first_seen": _iso(row["opened_at"]), "last_seen": _iso(row["failed_at"]),

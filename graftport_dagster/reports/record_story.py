@@ -9,7 +9,7 @@ from typing import Any
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, RecordKey, ResourceType
-from graftport_dagster.reports.wording import number, presentable, printable
+from graftport_dagster.reports.wording import number, presentable, printable, without_codes
 from graftport_dagster.store.record_store import Dataset, RecordStore
 
 # help.shopify.com and the admin's own address bar; what is not here has no page of its own.
@@ -50,20 +50,21 @@ def record_story(
     for row in story["incomplete"]:
         row["waits_for"] = _waits(store, migration.slug, row)
     told = {"where": _where(story), "why": _why(story)}
-    shown: JsonObject = _shown(story, with_payload=with_payload)
+    kind = resource_type if with_payload else None
+    shown: JsonObject = _shown(story, kind)
     return shown | told
 
 
-def _shown(value: Any, *, with_payload: bool, name: str = "") -> Any:
-    """The same with texts made presentable, ids printable, and payloads as they are or not at all."""
+def _shown(value: Any, kind: ResourceType | None, name: str = "") -> Any:
+    """The same with texts made presentable, ids printable, and payloads (of a kind) as they are or not at all."""
     if isinstance(value, dict):
         return {
-            key: child if key in _PAYLOADS else _shown(child, with_payload=with_payload, name=key)
+            key: without_codes(str(kind), child) if key in _PAYLOADS else _shown(child, kind, key)
             for key, child in value.items()
-            if with_payload or key not in _PAYLOADS
+            if kind is not None or key not in _PAYLOADS
         }
     if isinstance(value, list):
-        return [_shown(child, with_payload=with_payload, name=name) for child in value]
+        return [_shown(child, kind, name) for child in value]
     if not isinstance(value, str):
         return value
     return printable(value) if name in _IDS else presentable(value)

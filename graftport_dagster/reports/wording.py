@@ -9,14 +9,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
-from graftport_dagster.records import EQUATIONS, JsonObject, Phase
+from graftport_dagster.records import EQUATIONS, JsonObject, Phase, ResourceType, masked_code
 
 _MAIL = re.compile(r"[\w.+%-]+@([\w-]+\.)+[A-Za-z]{2,}")
 _TELEPHONE = re.compile(r"\+\d[\d ().-]{6,}\d")
 # C0 and C1 controls but newline and tab: an escape sequence in a product's title must not steer a terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _LONGEST = 2_000
+# A gift card's code, perhaps written in groups.
+_CARD = re.compile(r"[A-Za-z0-9]([ -]?[A-Za-z0-9]){7,}")
 
 
 def presentable(text: str) -> str:
@@ -31,6 +34,18 @@ def printable(text: str) -> str:
     """
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.encode(errors="backslashreplace").decode())
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+
+
+def without_codes(resource_type: str, value: Any, name: str = "") -> Any:
+    """A payload as it may be shown: of a gift card, what looks like its code is masked."""
+    if resource_type != ResourceType.GIFT_CARDS:
+        return value
+    if isinstance(value, dict):
+        return {key: without_codes(resource_type, child, key) for key, child in value.items()}
+    if isinstance(value, list):
+        return [without_codes(resource_type, child, name) for child in value]
+    is_code = isinstance(value, str) and "code" in name.lower() and _CARD.fullmatch(value)
+    return masked_code(value) if is_code else value
 
 
 def words(name: str) -> str:

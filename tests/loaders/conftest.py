@@ -44,6 +44,8 @@ class World:
     migration: Migration
     clock: Clock = field(default_factory=Clock)
     patience_seconds: float = 20
+    # Longer than a lost call can still be running.
+    a_while: timedelta = timedelta(minutes=10)
     runs: int = 0
     # Of rehearsals.
     verdicts: list[JsonObject] = field(default_factory=list)

@@ -145,14 +145,29 @@ def _rows(data: Object) -> Iterator[tuple[Object, int]]:
 
 
 def _node_rows(node: Object, parent: str | None, depth: int) -> Iterator[tuple[Object, int]]:
-    row = {name: value for name, value in node.items() if not _is_connection(value)}
+    row = _without_connections(node)
     if parent is not None:
         row["__parentId"] = parent
     yield row, depth
+    for owner, value in _connections_in(node):
+        for edge in value["edges"]:
+            yield from _node_rows(edge["node"], owner, depth + 1)
+
+
+def _without_connections(node: Object) -> Object:
+    return {
+        name: _without_connections(value) if isinstance(value, dict) else value
+        for name, value in node.items() if not _is_connection(value)
+    }  # fmt: skip
+
+
+def _connections_in(node: Object) -> Iterator[tuple[Any, Object]]:
+    """Those of the object, and of the objects in it, each with the id of the one that has it."""
     for value in node.values():
         if _is_connection(value):
-            for edge in value["edges"]:
-                yield from _node_rows(edge["node"], node.get("id"), depth + 1)
+            yield node.get("id"), value
+        elif isinstance(value, dict):
+            yield from _connections_in(value)
 
 
 def _is_connection(value: Any) -> bool:

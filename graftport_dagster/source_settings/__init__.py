@@ -10,11 +10,15 @@ from pydantic import Discriminator, Tag
 
 from graftport_dagster.source_settings.files import FilesSettings
 from graftport_dagster.source_settings.magento import MagentoSettings
+from graftport_dagster.source_settings.shopify import ShopifySettings
 from graftport_dagster.source_settings.source_model import SourceModel
 from graftport_dagster.source_settings.sql import SqlSettings
 from graftport_dagster.source_settings.woocommerce import WooCommerceSettings
 
-__all__ = ["AnySource", "FilesSettings", "MagentoSettings", "SourceModel", "SqlSettings", "WooCommerceSettings"]
+__all__ = [
+    "AnySource", "FilesSettings", "MagentoSettings", "ShopifySettings", "SourceModel", "SqlSettings",
+    "WooCommerceSettings",
+]  # fmt: skip
 
 
 def _type_of(source: Any) -> str | None:
@@ -27,6 +31,7 @@ def _type_of(source: Any) -> str | None:
 AnySource = Annotated[
     Annotated[FilesSettings, Tag("files")]
     | Annotated[MagentoSettings, Tag("magento")]
+    | Annotated[ShopifySettings, Tag("shopify")]
     | Annotated[SqlSettings, Tag("sql")]
     | Annotated[WooCommerceSettings, Tag("woocommerce")],
     Discriminator(_type_of),

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
-from graftport_dagster.source_settings import FilesSettings, SqlSettings, WooCommerceSettings
+from graftport_dagster.source_settings import FilesSettings, ShopifySettings, SqlSettings, WooCommerceSettings
 from graftport_dagster.sources.files import FileSource
-from graftport_dagster.sources.magento import MagentoSource
+from graftport_dagster.sources.shopify import ShopifySource
 from graftport_dagster.sources.source import Source
 from graftport_dagster.sources.sql import SqlSource
 from graftport_dagster.sources.woocommerce import WooCommerceSource
@@ -20,8 +21,10 @@ def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: Fals
     settings = migration.source
     if isinstance(settings, FilesSettings):
         return FileSource(settings, (migration.folder / settings.root).resolve(), stop=stop)
+    if isinstance(settings, ShopifySettings):
+        return ShopifySource(settings, migration.folder, stop=stop)
     if isinstance(settings, SqlSettings):
         return SqlSource(settings, migration.folder)
     if isinstance(settings, WooCommerceSettings):
         return WooCommerceSource(settings, migration.folder, stop=stop)
-    return MagentoSource(settings, migration.folder, stop=stop)
+    raise ConfigurationError(f"A source of type {settings.type} cannot be read by this build.", code="NO_SOURCE")

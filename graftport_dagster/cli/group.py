@@ -28,6 +28,7 @@ COMMANDS = {
         "migrations",
         "List the migration files, what each moves, and what is wrong with those that are not right.",
     ),
+    "reconcile": ("reconcile", "Hold what landed against Shopify: every object, and every order to the cent."),
     "check": ("check", "Look at everything that a run needs, and say what is missing."),
     "pause": ("migrations", "Stop every run, sensor and retry of a migration until it is resumed."),
     "resume": ("migrations", "Lift a pause."),

@@ -47,8 +47,9 @@ class Answer:
     """What Shopify answered.
 
     `data`: the payload of the document's one root field, `{}` where Shopify answered null; of a
-    document with several, alias → payload. `user_errors`: those of the one root field. Costs in
-    points; `calls` counts how often it was sent; `date` is the HTTP header, Shopify's clock.
+    document with several, or with a list (`nodes`), field or alias → payload. `user_errors`: those
+    of the one root field. Costs in points; `calls` counts how often it was sent; `date` is the HTTP
+    header, Shopify's clock.
     """
 
     data: JsonObject
@@ -292,9 +293,9 @@ def _json(variables: JsonObject) -> bytes:
 
 def _answer(data: JsonObject, cost: refusals.Cost | None, sending: _Sending, date: str) -> Answer:
     requested, actual = (cost.requested, cost.actual) if cost else (sending.cost, sending.cost)
-    if len(data) != 1:
+    payload = next(iter(data.values()), None)
+    if len(data) != 1 or isinstance(payload, list):
         return Answer(data, (), requested, actual, sending.calls, date)
-    payload = next(iter(data.values()))
     errors = refusals.user_errors_in(payload)
     refusals.raise_if_too_soon(errors)
     return Answer(payload if isinstance(payload, dict) else {}, errors, requested, actual, sending.calls, date)

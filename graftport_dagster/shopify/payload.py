@@ -333,6 +333,9 @@ def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
             "options": made.named("OrderCreateOptionsInput"),
             "refunds": list_of(_refund(made), 250),
             "fulfillments": list_of(_fulfillment(made), 250),
+            "source_totals": ObjectCheck("What an order cost in the source", {
+                "total": (made.named("MoneyInput"), False), "refunded": (made.named("MoneyInput"), True),
+            }, {"total"}, is_one_of=False),
         }),
         ResourceType.BLOGS: (made.named("ArticleCreateInput"), {
             "blog": made.named("BlogCreateInput"), "content_type": _kind_of_content,

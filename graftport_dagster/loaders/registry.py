@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.loaders.collections import CollectionLoader
+from graftport_dagster.loaders.content import BlogLoader
 from graftport_dagster.loaders.customers import CustomerLoader
 from graftport_dagster.loaders.discounts import DiscountLoader
 from graftport_dagster.loaders.gift_cards import GiftCardLoader
+from graftport_dagster.loaders.markets import MarketLoader
 from graftport_dagster.loaders.orders import OrderLoader
 from graftport_dagster.loaders.plan import Loader
 from graftport_dagster.loaders.products import ProductLoader
@@ -21,6 +23,8 @@ _LOADERS: Mapping[ResourceType, Callable[[], Loader]] = {
     ResourceType.DISCOUNT_CODES: DiscountLoader,
     ResourceType.GIFT_CARDS: GiftCardLoader,
     ResourceType.ORDERS: OrderLoader,
+    ResourceType.BLOGS: BlogLoader,
+    ResourceType.MARKETS: MarketLoader,
     ResourceType.REDIRECTS: RedirectLoader,
 }
 

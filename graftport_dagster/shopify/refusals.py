@@ -124,6 +124,11 @@ _HINTS = {
     "TOO_SHORT": "Give the field a longer value in the mapping.",
     "NOT_FOUND": "Something that the record points at is not in the store any more.",
     "INVALID_VARIANT": "Two variants have the same option values, or one lacks a value.",
+    "DUPLICATE_REGION_MARKET": "A country is in one active market only: take it out of one of the two, or make the "
+    "other one a draft in Shopify, or give this one its name and adopt it.",
+    "UNSUPPORTED_COUNTRY_REGION": "Shopify sells nowhere in this country: take it out in the mapping.",
+    "CANNOT_DELETE_PRIMARY_MARKET": "A store keeps its primary market; discard the record.",
+    "CANNOT_DISABLE_PRIMARY_MARKET": "A store's primary market stays active: give it the status ACTIVE.",
     "ID_NOT_ALLOWED": "Leave id out of the payload; the identifier says which object is meant.",
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -92,25 +93,44 @@ def simulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.stdout.close()
 
 
+@contextmanager
+def _serving(platform: str, *options: str) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"graftport_dagster.simulator.{platform}", "--port", "0", *options],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def serving_magento() -> Callable[..., AbstractContextManager[str]]:
+    """Starts a simulated Magento with these options in a process of its own, and ends it; its address."""
+    return partial(_serving, "magento")
+
+
+@pytest.fixture(scope="session")
+def _magento(serving_magento: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+    with serving_magento() as url:
+        yield url
+
+
+@pytest.fixture
+def magento_url(_magento: str) -> str:
+    """The address of a simulated Magento as it was made; for one test to edit."""
+    requests.post(f"{_magento}/_simulator/reset", timeout=20).raise_for_status()
+    return _magento
+
+
 @pytest.fixture(scope="session")
 def serving_woocommerce() -> Callable[..., AbstractContextManager[str]]:
     """Starts a simulated WooCommerce with these options in a process of its own, and ends it; its address."""
-
-    @contextmanager
-    def serving(*options: str) -> Iterator[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "graftport_dagster.simulator.woocommerce", "--port", "0", *options],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-
-    return serving
+    return partial(_serving, "woocommerce")
 
 
 @pytest.fixture(scope="session")

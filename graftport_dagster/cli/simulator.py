@@ -14,7 +14,7 @@ from graftport_dagster.cli.inputs import examples
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.store.place import state_folder
 
-_PLATFORMS = ("shopify", "woocommerce")
+_PLATFORMS = ("shopify", "woocommerce", "magento")
 _PLANS = ("standard", "advanced", "plus", "enterprise")
 
 
@@ -24,6 +24,7 @@ _PLANS = ("standard", "advanced", "plus", "enterprise")
         "graftport simulator --port 8500 --state rehearsal.sqlite --plan plus --faults faults.json",
         "graftport simulator --embedded-url",
         "graftport simulator --platform woocommerce --port 8600 --state shop",
+        "graftport simulator --platform magento --port 8700 --seed 7",
     )
 )
 @click.option("--platform", type=click.Choice(_PLATFORMS), default="shopify", show_default=True,
@@ -31,8 +32,8 @@ _PLANS = ("standard", "advanced", "plus", "enterprise")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65_535), metavar="P", help="The port; 0 takes a free one.")
 @click.option("--state", type=click.Path(path_type=Path), metavar="FILE",
-              help="What keeps the shop; a new one is made. Of WooCommerce a folder of JSON.")  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="What a new WooCommerce shop is made from.")
+              help="What keeps the shop; a new one is made. Of a shop to move from a folder of JSON.")  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="What a new shop to move from is made from.")
 @click.option("--plan", type=click.Choice(_PLANS), default="standard", show_default=True,
               help="The Shopify plan, which decides the points per second.")  # fmt: skip
 @click.option("--faults", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -49,8 +50,8 @@ def simulator(
     The store answers POST /admin/api/<version>/graphql.json with any token, and shows what is in it under
     /_simulator/objects?type=Product. Its state is a file and survives a restart.
     """
-    if platform == "woocommerce":
-        return _serve_woocommerce(host, port, state, seed, faults, latency_ms, as_json=as_json)
+    if platform != "shopify":
+        return _serve_shop(platform, host, port, state, seed, faults, latency_ms, as_json=as_json)
     # Not at the top: the server's parts take a while to import, and --help needs none of them.
     from graftport_dagster.simulator import SimulatorNotStartedError, ensure, serve
 
@@ -78,11 +79,13 @@ def simulator(
     return ExitStatus.DONE
 
 
-def _serve_woocommerce(
-    host: str, port: int | None, state: Path | None, seed: int, faults: Path | None, latency_ms: float, *, as_json: bool
-) -> int:
-    from graftport_dagster.simulator.woocommerce import serve
+def _serve_shop(
+    platform: str, host: str, port: int | None, state: Path | None, seed: int, faults: Path | None, latency_ms: float,
+    *, as_json: bool,
+) -> int:  # fmt: skip
+    from graftport_dagster.simulator import magento, woocommerce
 
+    serve = magento.serve if platform == "magento" else woocommerce.serve
     if port is None:
         raise click.UsageError("Give --port.", click.get_current_context())
     try:

@@ -3,11 +3,14 @@
 How it is read is in `sources/magento/`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from graftport_dagster.records import ResourceType
 from graftport_dagster.settings import Secret, WebAddress
+from graftport_dagster.source_settings.files import FileSpec, FilesSettings
 from graftport_dagster.source_settings.rest import RestModel
 from graftport_dagster.source_settings.source_model import Platform
 
@@ -16,6 +19,7 @@ class MagentoSettings(RestModel):
     """Where the shop is and how to prove oneself: an integration's four secrets, its access token alone, or an admin.
 
     `overlap_minutes`: how far an incremental read goes back behind the last one, for clocks that differ.
+    `files`: types that are read from files beside the shop, such as the posts of a blog module.
     """
 
     type: Literal["magento"]
@@ -32,7 +36,10 @@ class MagentoSettings(RestModel):
     overlap_minutes: Annotated[float, Field(ge=0)] = 15
     address_suffix: str = ".html"
     hidden_addresses: bool = True
-    category_ancestors: bool = False
+    redirect_store_views: list[str] = Field(default_factory=list)
+    gift_cards_path: str = ""
+    root: str = "."
+    files: Mapping[ResourceType, FileSpec | list[FileSpec]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_way_in(self) -> "MagentoSettings":
@@ -47,3 +54,14 @@ class MagentoSettings(RestModel):
                 "or access_token alone; or admin_user and admin_password"
             )
         return self
+
+    def named_types(self) -> tuple[ResourceType, ...]:
+        """All but gift cards, unless it is said where they are: Magento Open Source has none."""
+        has_cards = self.gift_cards_path or ResourceType.GIFT_CARDS in self.files
+        return tuple(kind for kind in ResourceType if kind is not ResourceType.GIFT_CARDS or has_cards)
+
+    def files_beside(self) -> FilesSettings | None:
+        """The settings of the files that are read beside the shop."""
+        if not self.files:
+            return None
+        return FilesSettings(type="files", platform=self.platform, root=self.root, files=self.files)

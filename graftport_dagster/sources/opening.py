@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
 from graftport_dagster.source_settings import FilesSettings, ShopifySettings, SqlSettings, WooCommerceSettings
 from graftport_dagster.sources.files import FileSource
+from graftport_dagster.sources.magento import MagentoSource
 from graftport_dagster.sources.shopify import ShopifySource
 from graftport_dagster.sources.source import Source
 from graftport_dagster.sources.sql import SqlSource
@@ -27,4 +27,4 @@ def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: Fals
         return SqlSource(settings, migration.folder)
     if isinstance(settings, WooCommerceSettings):
         return WooCommerceSource(settings, migration.folder, stop=stop)
-    raise ConfigurationError(f"A source of type {settings.type} cannot be read by this build.", code="NO_SOURCE")
+    return MagentoSource(settings, migration.folder, stop=stop)

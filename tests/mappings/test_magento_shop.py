@@ -324,7 +324,8 @@ def test_minimums_limits_dates_and_many_codes_are_kept() -> None:
     ]}  # fmt: skip
     envelope, codes = discount(
         condition=conditions, from_date="2026-01-01", to_date="2026-01-31", uses_per_coupon=10, times_used=4,
-        uses_per_customer=1, coupons=[{"code": "A"}, {"code": "B"}, {"code": "C"}], stop_rules_processing=True,
+        uses_per_customer=1, coupons=[{"code": "A"}, {"code": "B"}, {"code": "C"}, {"code": "D", "usage_limit": 10,
+        "times_used": 10}], stop_rules_processing=True,
     )  # fmt: skip
     given = envelope["input"]["basicCodeDiscount"]
     assert codes == ["CONDITIONS_LEFT"]
@@ -334,7 +335,7 @@ def test_minimums_limits_dates_and_many_codes_are_kept() -> None:
     assert given["customerGets"]["items"]["collections"] == {
         "add": [{"$ref": {"resource_type": "collections", "source_id": "4"}}]
     }
-    assert (given["usageLimit"], given["appliesOncePerCustomer"]) == (6, True)
+    assert (given["usageLimit"], given["appliesOncePerCustomer"]) == (10, True)
     assert set(given["combinesWith"].values()) == {False}
 
 
@@ -353,7 +354,9 @@ def test_a_discount_for_one_group_never_becomes_everyones() -> None:
     ("fields", "reason"),
     [
         ({"coupon_type": "NO_COUPON"}, "without a code"), ({"is_active": False}, "Not active"),
-        ({"coupons": []}, "no coupon yet"), ({"uses_per_coupon": 5, "times_used": 5}, "Used up"),
+        ({"coupons": []}, "no coupon yet"),
+        ({"coupons": [{"code": "A", "usage_limit": 1, "times_used": 1}]}, "Used up"), ({"uses_per_coupon": 5,
+        "times_used": 5}, "Used up"),
     ],
 )  # fmt: skip
 def test_what_shopify_could_not_honour_is_left_out_with_a_reason(fields: JsonObject, reason: str) -> None:

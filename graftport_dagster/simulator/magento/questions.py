@@ -1,0 +1,189 @@
+"""What a list is asked for: searchCriteria's filters, order and pages, `fields`, and Magento's traps.
+
+What lives here: reading the parameters and answering from a list in memory. Facts: filters of one
+group are alternatives, groups narrow; pages count from 1; without pageSize everything comes; a page
+past the end repeats the last one in older versions; without an order rows come as the database likes.
+"""
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+Thing = dict[str, Any]
+_FILTER = re.compile(
+    r"searchCriteria\[(?:filter_groups|filterGroups)\]\[(\d+)\]\[filters\]\[(\d+)\]"
+    r"\[(field|value|condition_type|conditionType)\]"
+)
+_ORDER = re.compile(r"searchCriteria\[(?:sortOrders|sort_orders)\]\[(\d+)\]\[(field|direction)\]")
+
+
+class WrongQuestionError(ValueError):
+    """A question that Magento refuses; `status` and `parameters` as it answers them."""
+
+    def __init__(self, message: str, parameters: object = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.message = message
+        self.parameters = parameters
+        self.status = status
+
+
+@dataclass(slots=True)
+class Traps:
+    """How this Magento behaves where versions and settings differ. `most_per_page` 0: input limits are off."""
+
+    repeats_last_page: bool = True
+    shuffles_unsorted: bool = True
+    most_per_page: int = 0
+    # What an unsorted list was shuffled with last.
+    turns: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - repeatable by intent
+
+
+def answer(things: list[Thing], query: Mapping[str, str], traps: Traps, *, key: str = "entity_id") -> Thing:
+    """`{items, search_criteria, total_count}`. `key`: what `entity_id` means for these things."""
+    chosen = [thing for thing in things if _fits(thing, _groups(query), key)]
+    chosen = _ordered(chosen, query, traps, key)
+    size = _whole(query, "pageSize", "page_size", otherwise=0)
+    page = max(1, _whole(query, "currentPage", "current_page", otherwise=1))
+    if traps.most_per_page and size > traps.most_per_page:
+        raise WrongQuestionError("Maximum SearchCriteria pageSize is %1", [traps.most_per_page])
+    items = chosen
+    if size > 0:
+        last = max(1, -(-len(chosen) // size))
+        page = min(page, last) if traps.repeats_last_page else page
+        items = chosen[(page - 1) * size : page * size]
+    criteria: Thing = {"filter_groups": _told(query)}
+    if size > 0:
+        criteria |= {"page_size": size, "current_page": page}
+    return {"items": items, "search_criteria": criteria, "total_count": len(chosen)}
+
+
+def projected(value: Any, fields: str) -> Any:
+    """What `fields=items[id,sku],total_count` leaves of an answer."""
+    return _project(value, _parsed(fields)[0]) if fields else value
+
+
+def _parsed(text: str) -> tuple[Thing, str]:
+    found: Thing = {}
+    while text and text[0] != "]":
+        name = re.split(r"[,\[\]]", text, maxsplit=1)[0]
+        text = text[len(name) :]
+        below: Thing = {}
+        if text.startswith("["):
+            below, text = _parsed(text[1:])
+            text = text.removeprefix("]")
+        found[name.strip()] = below
+        text = text.removeprefix(",")
+    return found, text
+
+
+def _project(value: Any, names: Thing) -> Any:
+    if not names:
+        return value
+    if isinstance(value, list):
+        return [_project(each, names) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _project(value[name], below) for name, below in names.items() if name in value}
+
+
+def _whole(query: Mapping[str, str], *names: str, otherwise: int) -> int:
+    for name in names:
+        text = query.get(f"searchCriteria[{name}]")
+        if text:
+            if not re.fullmatch(r"-?\d+", text):
+                raise WrongQuestionError(
+                    'Error occurred during "%fieldName" processing. %details',
+                    {
+                        "fieldName": name,
+                        "details": f'The "{text}" value\'s type is invalid. The "int" type was expected.',
+                    },
+                )
+            return int(text)
+    return otherwise
+
+
+def _groups(query: Mapping[str, str]) -> list[list[Thing]]:
+    groups: dict[str, dict[str, Thing]] = {}
+    for name, value in query.items():
+        if found := _FILTER.fullmatch(name):
+            group, place, part = found.groups()
+            part = "condition_type" if part.startswith("condition") else part
+            groups.setdefault(group, {}).setdefault(place, {})[part] = value
+    return [list(filters.values()) for filters in groups.values()]
+
+
+def _told(query: Mapping[str, str]) -> list[Thing]:
+    return [{"filters": [{"condition_type": "eq", **each} for each in group]} for group in _groups(query)]
+
+
+def _fits(thing: Thing, groups: list[list[Thing]], key: str) -> bool:
+    return all(any(_matches(thing, each, key) for each in group) for group in groups)
+
+
+def value_of(thing: Thing, name: str, key: str = "entity_id") -> Any:
+    """A field, `entity_id` by what it is called here, or a custom attribute."""
+    if name == "entity_id":
+        return thing.get(key, thing.get("id"))
+    if name in thing:
+        return thing[name]
+    attributes = thing.get("custom_attributes") or ()
+    return next((one["value"] for one in attributes if one["attribute_code"] == name), None)
+
+
+def _matches(thing: Thing, asked: Thing, key: str) -> bool:
+    value, wanted = value_of(thing, asked.get("field", ""), key), str(asked.get("value", ""))
+    kind = asked.get("condition_type", "eq")
+    if kind in ("null", "notnull"):
+        return bool((value is None) == (kind == "null"))
+    if value is None:
+        return False
+    if kind in ("in", "nin"):
+        return bool((str(value) in wanted.split(",")) == (kind == "in"))
+    if kind == "like":
+        pattern = ".*".join(re.escape(part) for part in wanted.split("%"))
+        return re.fullmatch(pattern, str(value), re.IGNORECASE) is not None
+    left, right = _comparable(value), _comparable(wanted)
+    if type(left) is not type(right):
+        left, right = str(value), wanted
+    compared: dict[str, bool] = {
+        "eq": left == right, "neq": left != right, "gt": left > right, "gteq": left >= right, "lt": left < right,
+        "lteq": left <= right, "from": left >= right, "to": left <= right,
+    }  # fmt: skip
+    if kind not in compared:
+        raise WrongQuestionError(
+            "Internal Error. Details are available in Magento log file. Report ID: webapi-1", [], 500
+        )
+    return compared[kind]
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, bool):
+        return Decimal(int(value))
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+
+
+def _ordered(things: list[Thing], query: Mapping[str, str], traps: Traps, key: str) -> list[Thing]:
+    orders: dict[str, Thing] = {}
+    for name, value in query.items():
+        if found := _ORDER.fullmatch(name):
+            orders.setdefault(found[1], {})[found[2]] = value
+    if not orders:
+        things = list(things)
+        if traps.shuffles_unsorted:
+            traps.turns.shuffle(things)
+        return things
+    for order in reversed(list(orders.values())):
+        name, down = order.get("field", "entity_id"), order.get("direction", "DESC").upper() == "DESC"
+        things = sorted(things, key=lambda thing: _sortable(value_of(thing, name, key)), reverse=down)
+    return things
+
+
+def _sortable(value: Any) -> tuple[int, Any]:
+    comparable = _comparable("" if value is None else value)
+    return (isinstance(comparable, str), comparable)

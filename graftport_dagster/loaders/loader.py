@@ -61,6 +61,7 @@ class Loading:
         self._lease = lease
         self._loads = context.store.loads
         self._planner = Planner(loader, context)
+        self._shop = shop
         self._sender = Sender(loader, context, shop)
         self._concurrency = context.migration.destination.concurrency
         self._threads = Threads(self._concurrency)
@@ -181,7 +182,9 @@ class Loading:
     def _tell(self) -> None:
         of_all = f" of {self._expected}" if self._expected else ""
         calls = f"{self.tally.calls} calls, {self.tally.cost:,.0f} points"
-        self._context.progress(f"{self._loader.resource_type}: {self.tally.seen}{of_all} records settled, {calls}")
+        slowly = f"; {self._shop.told}" if self._shop.told else ""
+        kind = self._loader.resource_type
+        self._context.progress(f"{kind}: {self.tally.seen}{of_all} records settled, {calls}{slowly}")
         self._told_at = time.monotonic()
 
     def _renew(self) -> None:

@@ -30,12 +30,15 @@ from graftport_dagster.shopify import refusals
 from graftport_dagster.shopify.cost import requested_cost
 from graftport_dagster.shopify.credentials import Credentials, Tokens
 from graftport_dagster.shopify.documents import PUBLISH_BATCH, publish_call
+from graftport_dagster.shopify.pace import Pace
 from graftport_dagster.shopify.refusals import UserError
 from graftport_dagster.shopify.throttle import CostBucket
 from graftport_dagster.shopify.transport import Endpoint, Reply, origin_of
 
 _MAYBE_EXECUTED = (RemoteFaultError, RemoteTimeoutError)
 _FAULTS_ENDURED = 4
+# Each costs a quarter of a minute or more; a store that only has to be asked slowly refuses once or twice.
+_REFUSALS_ENDURED = 8
 # Until a store has answered once, it is more likely that its address is wrong than that it will come back.
 _FIRST_PATIENCE_SECONDS = 15.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 20.0
@@ -97,6 +100,7 @@ class Shop:
         self._path = f"/admin/api/{api_version}/graphql.json"
         self._api_version = api_version
         self._tokens = Tokens(credentials, self._endpoint, clock)
+        self._pace = Pace(clock)
         self._bucket = CostBucket(clock=clock, sleep=sleep)
         self._patience_seconds = patience_seconds
         self._stop = stop
@@ -134,19 +138,44 @@ class Shop:
         faults = 0
         while True:
             try:
+                began += self._awaited_turn(document)
                 return self._send(sending)
             except TransientError as error:
+                if error.code == "TOO_MANY_ATTEMPTS":
+                    self._slow_down(error, sending)
+                    continue
                 if isinstance(error, _MAYBE_EXECUTED):
                     lost, faults = error, faults + 1
                     if not may_repeat or faults > _FAULTS_ENDURED:
                         raise self._outcome(error, lost, sending) from error
-                pause = max(error.retry_after, self._random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**sending.calls))
+                pause = max(
+                    error.retry_after, self._random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(sending.calls, 10))
+                )
                 if self._gives_up(error, began, pause) or not self._waited(pause):
                     raise self._outcome(error, lost, sending) from error
             except ConfigurationError as error:
                 if lost is None or is_query:
                     raise
                 raise self._outcome(error, lost, sending) from error
+
+    def _awaited_turn(self, document: str) -> float:
+        """Seconds waited where a store takes few of these calls a minute. Raises UnreachableError after a stop."""
+        seconds = self._pace.turn(document)
+        if seconds and not self._waited(seconds):
+            raise UnreachableError("Not sent: the run was asked to stop.", code="STOPPED")
+        return seconds
+
+    def _slow_down(self, error: TransientError, sending: "_Sending") -> None:
+        """From now on one at a time. Raises the error where the store takes none at all."""
+        sending.refusals += 1
+        if sending.refusals > _REFUSALS_ENDURED:
+            raise error
+        self._pace.refused(sending.document, error.retry_after)
+
+    @property
+    def told(self) -> str:
+        """What is to be said of the store's pace; "" while there is nothing."""
+        return self._pace.told
 
     def publish(self, items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> list[tuple[UserError, ...]]:
         """Publish objects (GID, `[{"publicationId": …}]`), fifty per call; the userErrors of each, in order.
@@ -262,6 +291,8 @@ class _Sending:
     cost: float
     is_query: bool
     calls: int = 0
+    # How often it was said to come too soon.
+    refusals: int = 0
 
 
 _HEADERS = {

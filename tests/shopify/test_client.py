@@ -387,6 +387,39 @@ def test_too_many_attempts_is_a_request_to_wait(script: Script, shop: Shop, cloc
     assert clock.slept >= 15
 
 
+def test_calls_of_which_a_store_takes_few_a_minute_are_spaced_and_wait_beyond_all_patience(
+    script: Script, shop: Shop, clock: Clock
+) -> None:
+    refused = data({"urlRedirectCreate": {"userErrors": [{"field": None, "message": "Too many attempts."}]}})
+    script.plays(data(CREATED), refused, refused, *[data(CREATED)] * 20, data({"urlRedirects": {"nodes": []}}))
+    create(shop)
+    assert shop.told == ""
+    began = clock()
+    for _ in range(20):
+        create(shop)
+    assert 20 * 12 <= clock() - began <= 20 * 12 + 30
+    assert shop.told == "the store takes 5 of them a minute"
+    slept = clock.slept
+    shop.call(READ, READ_VARIABLES, repeatable=True)
+    assert clock.slept == slept
+
+
+def test_a_store_that_takes_no_call_at_all_is_given_up_with_its_words(script: Script, shop: Shop, clock: Clock) -> None:
+    refused = data({"urlRedirectCreate": {"userErrors": [{"field": None, "message": "Too many attempts."}]}})
+    script.plays(*[refused] * 100)
+    error = caught(ThrottledError, lambda: create(shop))
+    assert error.code == "TOO_MANY_ATTEMPTS"
+    assert clock.slept < 600
+
+
+def test_a_cancel_ends_the_wait_for_a_turn(script: Script, make_shop: MakeShop, clock: Clock) -> None:
+    refused = data({"urlRedirectCreate": {"userErrors": [{"field": None, "message": "Too many attempts."}]}})
+    script.plays(refused, data(CREATED))
+    shop = make_shop(stop=lambda: clock.slept >= 3)
+    assert caught(UnreachableError, lambda: create(shop)).code == "STOPPED"
+    assert len(script.requests) == 1
+
+
 def test_the_daily_variant_limit_is_let_through_at_once(script: Script, shop: Shop, clock: Clock) -> None:
     script.plays(failure("VARIANT_THROTTLE_EXCEEDED", "Daily variant creation limit reached"))
     error = caught(ThrottledError, lambda: create(shop))

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Any
 
 from graftport_dagster.errors import (
     ConfigurationError,
@@ -21,7 +22,7 @@ from graftport_dagster.errors import (
     UnclearError,
     UnknownOutcomeError,
 )
-from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, LoadContext, Loader, Plan, Repeats
+from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, Landed, LoadContext, Loader, Plan, Repeats
 from graftport_dagster.loaders.planner import Planner
 from graftport_dagster.loaders.sending import Answered, GoneError, Published, Sender, Sent, Stepped, Threads
 from graftport_dagster.loaders.steps import Course, course
@@ -122,7 +123,7 @@ class Loading:
         finished: list[Settlement] = []
         for plan in chunk:
             if plan.is_set:
-                settled = self._after(self._settlement(plan), course(self._loader, plan, _outcome(plan)))
+                settled = self._after(course(self._loader, plan, _outcome(plan)))
                 finished += [settled] if settled.outcome is not None else []
             elif self._sender.must_verify(plan):
                 # Its intent stays as it is until it is known what became of the earlier call.
@@ -235,12 +236,12 @@ class Loading:
         else:
             yield self._stepped(answer)
 
-    def _settlement(self, plan: Plan, *, calls: int = 0, cost: float = 0.0) -> Settlement:
-        """The record's settlement, errored until more is known."""
+    def _settlement(self, plan: Plan, **said: Any) -> Settlement:
+        """The record's settlement with what is said of it; errored until more is known."""
         record = plan.record
         return Settlement(
-            source_id=record.source_id, outcome=Outcome.ERRORED, payload_hash=record.payload_hash,
-            mapping_version=record.mapping_version, warnings=plan.warnings, calls=calls, cost=cost,
+            source_id=record.source_id, payload_hash=record.payload_hash, mapping_version=record.mapping_version,
+            warnings=plan.warnings, **{"outcome": Outcome.ERRORED, **said},
         )  # fmt: skip
 
     def _own(self, plan: Plan) -> RecordKey:
@@ -248,51 +249,72 @@ class Loading:
 
     def _sent(self, sent: Sent) -> Settlement:
         """What came of a main step."""
-        plan, own = sent.plan, self._own(sent.plan)
-        settlement = replace(self._settlement(plan, calls=sent.calls, cost=sent.cost), error=sent.error)
-        if sent.landed is not None and plan.withdrawal:
-            is_deleted = plan.withdrawal == "delete"
-            outcome = Outcome.DELETED if is_deleted else Outcome.ARCHIVED
-            return replace(settlement, outcome=outcome, removed_identities=(own, *plan.parts) if is_deleted else ())
+        plan = sent.plan
         if sent.landed is not None:
-            return self._landed(settlement, sent, own)
+            return self._landed(sent, sent.landed)
+        said = {"calls": sent.calls, "cost": sent.cost, "error": sent.error}
         if not self._is_about(sent.error):
             released = (MAIN_STEP,) if plan.open_step is None else ()
-            return replace(settlement, outcome=None, error=None, steps_released=released)
+            return self._settlement(plan, **said | {"outcome": None, "error": None, "steps_released": released})
         if isinstance(sent.error, UnknownOutcomeError):
-            return replace(settlement, outcome=Outcome.UNKNOWN, steps_unknown=(MAIN_STEP,))
+            return self._settlement(plan, **said | {"outcome": Outcome.UNKNOWN}, steps_unknown=(MAIN_STEP,))
         if isinstance(sent.error, GoneError):
-            return replace(settlement, steps_released=_every_step(plan), removed_identities=(own, *plan.parts))
+            return self._gone(plan, **said)
         if plan.open_step is not None or not _is_foreseen(sent.error):
             # What an earlier call made may still be there, and search may find it yet.
-            return replace(settlement, steps_unknown=(MAIN_STEP,))
-        return replace(settlement, steps_released=(MAIN_STEP,))
+            return self._settlement(plan, **said, steps_unknown=(MAIN_STEP,))
+        return self._settlement(plan, **said, steps_released=(MAIN_STEP,))
+
+    def _gone(self, plan: Plan, *steps: str, **said: Any) -> Settlement:
+        """The settlement of a record whose object is gone: nothing of it is kept."""
+        removed = (self._own(plan), *plan.parts)
+        released = (MAIN_STEP, *plan.done_steps, *plan.open_steps, *steps)
+        return self._settlement(plan, **said, steps_released=released, removed_identities=removed)
+
+    def _landed(self, sent: Sent, landed: Landed) -> Settlement:
+        plan, own = sent.plan, self._own(sent.plan)
+        if plan.withdrawal:
+            is_deleted = plan.withdrawal == "delete"
+            outcome = Outcome.DELETED if is_deleted else Outcome.ARCHIVED
+            removed = (own, *plan.parts) if is_deleted else ()
+            return self._settlement(plan, outcome=outcome, removed_identities=removed, calls=sent.calls, cost=sent.cost)
+        parts = {**plan.parts, **{part.key: part for part in landed.parts}} if landed.parts else plan.parts
+        outcome = Outcome.ADOPTED if sent.is_adopted else _outcome(plan)
+        plan = replace(plan, gid=landed.gid, parts=parts)
+        after = course(self._loader, plan, outcome, calls=sent.calls, cost=sent.cost)
+        return self._after(
+            after,
+            identities=(Identity(own, landed.gid, landed.handle), *landed.parts),
+            removed_identities=landed.gone,
+            snapshot=landed.snapshot,
+            # A step done says that the whole payload is there; of a filtered update only some groups are.
+            steps_done={} if plan.groups is not None else {MAIN_STEP: landed.gid},
+        )
 
     def _stepped(self, stepped: Stepped) -> Settlement:
         """What came of a further step."""
         one = stepped.course.spending(stepped.calls, stepped.cost)
         plan, step, error = one.plan, one.step, stepped.error
-        settlement = replace(self._settlement(plan, calls=one.calls, cost=one.cost), error=error)
-        settlement = replace(settlement, step_hashes={step.key: step.digest})
+        said = {"calls": one.calls, "cost": one.cost, "error": error, "step_hashes": {step.key: step.digest}}
         if error is None:
             made = Identity(step.part, stepped.gid) if step.part is not None and stepped.gid else None
-            settlement = replace(
-                settlement, identities=(made,) if made else (), steps_done={step.key: stepped.gid}
-            )  # fmt: skip
-            return self._after(settlement, one.past(made))
+            identities = (made,) if made else ()
+            done = {step.key: stepped.gid}
+            return self._after(one.past(made), identities=identities, steps_done=done, step_hashes=said["step_hashes"])
         keeps, opened = (step.key,) if step.repeats is not Repeats.FREELY else (), step.key in plan.open_steps
         if not self._is_about(error):
-            return replace(settlement, outcome=None, error=None, steps_released=() if opened else keeps)
+            released = () if opened else keeps
+            return self._settlement(plan, **said | {"outcome": None, "error": None}, steps_released=released)
         if isinstance(error, UnknownOutcomeError):
-            return replace(settlement, outcome=Outcome.UNKNOWN, steps_unknown=keeps)
+            return self._settlement(plan, **said, outcome=Outcome.UNKNOWN, steps_unknown=keeps)
         if isinstance(error, UnclearError):
-            return replace(settlement, outcome=Outcome.HELD, reason="a person must decide", steps_unknown=keeps)
+            reason = "a person must decide"
+            return self._settlement(plan, **said, outcome=Outcome.HELD, reason=reason, steps_unknown=keeps)
         if isinstance(error, GoneError):
-            removed = (self._own(plan), *plan.parts)
-            return replace(settlement, steps_released=_every_step(plan, step.key), removed_identities=removed)
+            return self._gone(plan, step.key, **said)
         if opened or not _is_foreseen(error):
-            return replace(settlement, steps_unknown=keeps)
-        return replace(settlement, steps_released=keeps)
+            return self._settlement(plan, **said, steps_unknown=keeps)
+        return self._settlement(plan, **said, steps_released=keeps)
 
     def _is_about(self, error: Exception | None) -> bool:
         """Whether it is the record's: not where a stop cut its tries short, nor where the type cannot go on.
@@ -304,49 +326,33 @@ class Loading:
             return False
         return not (isinstance(error, TransientError) and self._context.should_stop())
 
-    def _landed(self, settlement: Settlement, sent: Sent, own: RecordKey) -> Settlement:
-        plan, landed = sent.plan, sent.landed
-        assert landed is not None  # noqa: S101 - the caller's condition, for the type checker
-        outcome = Outcome.ADOPTED if sent.is_adopted else _outcome(plan)
-        settlement = replace(
-            settlement,
-            identities=(Identity(own, landed.gid, landed.handle), *landed.parts),
-            removed_identities=landed.gone,
-            snapshot=landed.snapshot,
-        )
-        parts = {**plan.parts, **{part.key: part for part in landed.parts}} if landed.parts else plan.parts
-        plan = replace(plan, gid=landed.gid, parts=parts)
-        # A step done says that the whole payload is there; of a filtered update only some groups are.
-        done = {} if plan.groups is not None else {MAIN_STEP: landed.gid}
-        after = course(self._loader, plan, outcome).spending(sent.calls, sent.cost)
-        return self._after(replace(settlement, steps_done=done), after)
-
-    def _after(self, settlement: Settlement, one: Course) -> Settlement:
+    def _after(self, one: Course, **said: Any) -> Settlement:
         """The settlement of a step that is done: the record's own where it was the last one."""
-        if not one.is_over:
-            self._under_way.append(one)
-            return replace(settlement, outcome=None)
-        settlement = replace(settlement, outcome=one.outcome, landed_groups=one.landed_groups)
-        plan = one.plan
-        if plan.groups is None:
-            return replace(settlement, clean=True, steps_done={})
+        if one.is_over:
+            return self._finished(one, **said)
+        self._under_way.append(one)
+        return self._settlement(one.plan, **said, outcome=None)
+
+    def _finished(self, one: Course, **said: Any) -> Settlement:
+        said |= {"outcome": one.outcome, "landed_groups": one.landed_groups, "calls": one.calls, "cost": one.cost}
+        if one.plan.groups is None:
+            return self._settlement(one.plan, **said | {"clean": True, "steps_done": {}})
         # Some groups have landed and the record stays pending in the others, with no step left half done.
         released = (MAIN_STEP, PUBLISH_STEP, *(step.key for step in one.steps))
-        return replace(settlement, steps_done={}, steps_released=released)
+        return self._settlement(one.plan, **said | {"steps_done": {}, "steps_released": released})
 
     def _published(self, published: Published) -> Iterator[Settlement]:
         for one in published.courses:
-            plan = one.plan
-            settlement = self._settlement(plan, calls=one.calls, cost=one.cost)
-            error: Exception | None = published.failure or published.refused.get(plan.gid)
+            said = {"calls": one.calls, "cost": one.cost}
+            error: Exception | None = published.failure or published.refused.get(one.plan.gid)
             if error is None:
-                yield self._after(settlement, replace(one, plan=replace(plan, publications=())))
+                yield self._finished(one)
             elif isinstance(error, GoneError):
-                removed = (self._own(plan), *plan.parts)
-                yield replace(settlement, error=error, steps_released=_every_step(plan), removed_identities=removed)
+                yield self._gone(one.plan, **said, error=error)
             elif self._is_about(error):
                 is_lost = isinstance(error, UnknownOutcomeError)
-                yield replace(settlement, outcome=Outcome.UNKNOWN if is_lost else Outcome.ERRORED, error=error)
+                outcome = Outcome.UNKNOWN if is_lost else Outcome.ERRORED
+                yield self._settlement(one.plan, **said, outcome=outcome, error=error)
 
 
 def _is_foreseen(error: Exception | None) -> bool:
@@ -356,11 +362,6 @@ def _is_foreseen(error: Exception | None) -> bool:
 
 def _outcome(plan: Plan) -> Outcome:
     return Outcome.CREATED if plan.is_new else Outcome.UPDATED
-
-
-def _every_step(plan: Plan, *more: str) -> tuple[str, ...]:
-    """The keys of all steps of which something may be kept: their object is gone."""
-    return (MAIN_STEP, *plan.done_steps, *plan.open_steps, *more)
 
 
 def _chunks(plans: Sequence[Plan], size: int) -> Iterator[list[Plan]]:

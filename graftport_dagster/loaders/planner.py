@@ -169,13 +169,15 @@ class Planner:
             return unsent(record, Outcome.SKIPPED, reason="conflict strategy skip")
         groups = self._groups(record, {record.source_id} if known.is_set else set())
         envelope = record.payload if groups is None else select(self._loader.resource_type, record.payload, groups)
+        is_new = not has_landed or not record.gid
         plan = Plan(
             record=record,
             envelope=resolve(envelope, lambda key: self._put(record, key, known)) if known.referred else envelope,
             parts=known.parts,
             gid=record.gid,
             identity=self._identity(record),
-            is_new=not has_landed or not record.gid,
+            is_new=is_new,
+            publications=self._publications(record, envelope, is_due=is_new or known.is_set),
             sends_stock=not has_landed or record.landed_groups.get("stock") != record.group_hashes.get("stock"),
             groups=groups,
             changed=self._changed(record, groups),
@@ -188,7 +190,6 @@ class Planner:
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
             return replace(settled, clean=True, landed_groups=record.group_hashes)
-        plan = replace(plan, publications=self._publications(plan))
         return plan if plan.is_new else self._accepted(plan)
 
     def _changed(self, record: LoadInput, groups: Mapping[str, str] | None) -> frozenset[str]:
@@ -227,13 +228,14 @@ class Planner:
         identity = known.identities[key]
         return address(identity) if self._loader.resource_type is ResourceType.REDIRECTS else identity.gid
 
-    def _publications(self, plan: Plan) -> tuple[str, ...]:
+    def _publications(self, record: LoadInput, envelope: JsonObject, *, is_due: bool) -> tuple[str, ...]:
+        """The GIDs of the channels that the record is to be published in; none where an update leaves them."""
         if not self._loader.publishes:
             return ()
-        names = plan.envelope.get("publications") or []
-        before = plan.record.landed_groups.get("status", plan.record.landed_groups.get("content"))
-        now = plan.record.group_hashes.get("status", plan.record.group_hashes.get("content"))
-        if not plan.is_new and not plan.is_set and before == now:
+        names = envelope.get("publications") or []
+        before = record.landed_groups.get("status", record.landed_groups.get("content"))
+        now = record.group_hashes.get("status", record.group_hashes.get("content"))
+        if not is_due and before == now:
             return ()
         known = self._context.publications
         if unknown := [name for name in names if name not in known]:

@@ -56,10 +56,10 @@ class Course:
         return {**groups, **{_LANDED + step.key: step.digest for step in self.steps}} if self.steps else groups
 
 
-def course(loader: Loader, plan: Plan, outcome: Outcome) -> Course:
-    """What follows the main step of a plan, which has its GID and its parts."""
+def course(loader: Loader, plan: Plan, outcome: Outcome, *, calls: int = 0, cost: float = 0.0) -> Course:
+    """What follows the main step of a plan, which has its GID and its parts; `calls`, `cost`: spent on that."""
     steps = tuple(loader.steps(plan))
-    return Course(plan, outcome, steps, tuple(remaining(steps, plan))) if steps else Course(plan, outcome)
+    return Course(plan, outcome, steps, tuple(remaining(steps, plan)) if steps else (), calls, cost)
 
 
 def remaining(steps: Iterable[Step], plan: Plan) -> list[Step]:

@@ -1,6 +1,7 @@
 """A whole WooCommerce shop, asked over HTTP, into a simulated store; then again, and after a merchant's changes."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,47 @@ def test_a_whole_shop_lands_and_again_nothing_is_sent(woocommerce: Shop, woocomm
     if ResourceType.BLOGS in LOADED:
         assert again.run.result is Result.UNCHANGED
     assert again.counts("products extract").get("read", 0) == 0
+
+
+ORDERS = """{ orders(first: 100) { nodes {
+  name displayFinancialStatus displayFulfillmentStatus currentTotalPriceSet { shopMoney { amount } }
+  totalPriceSet { shopMoney { amount } } totalTaxSet { shopMoney { amount } } totalRefundedSet { shopMoney { amount } }
+  lineItems(first: 20) { nodes { variant { id } } }
+} } }"""
+PAYMENT = {
+    "pending": "PENDING",
+    "on-hold": "PENDING",
+    "cancelled": "VOIDED",
+    "failed": "VOIDED",
+    "refunded": "REFUNDED",
+}
+
+
+@pytest.mark.skipif(ResourceType.ORDERS not in LOADED, reason="orders cannot be loaded")
+def test_orders_stand_in_the_store_as_they_stood_in_the_shop(woocommerce: Shop, woocommerce_url: str) -> None:
+    ran = woocommerce.run(resource_types=tuple(kind for kind in LOADED if kind is not ResourceType.REDIRECTS))
+    assert ran.run.result is Result.SUCCEEDED, woocommerce.incomplete()[:3]
+    asked = requests.post(
+        f"{woocommerce.url}/admin/api/2026-10/graphql.json", json={"query": ORDERS}, timeout=30,
+        headers={"X-Shopify-Access-Token": "anything"},
+    ).json()  # fmt: skip
+    stands = {order["name"]: order for order in asked["data"]["orders"]["nodes"]}
+    refunds = objects(woocommerce_url, "refunds")
+    for order in objects(woocommerce_url, "orders"):
+        found = stands[order["number"]]
+        assert amount(found["totalPriceSet"]) == Decimal(order["total"]), order["number"]
+        assert amount(found["totalTaxSet"]) == Decimal(order["total_tax"])
+        back = sum((Decimal(it["amount"]) for it in refunds.get(str(order["id"]), [])), Decimal(0))
+        assert amount(found["totalRefundedSet"]) == back
+        paid = "PARTIALLY_REFUNDED" if 0 < back < Decimal(order["total"]) else PAYMENT.get(order["status"], "PAID")
+        assert found["displayFinancialStatus"] == paid, order["number"]
+        assert (found["displayFulfillmentStatus"] == "FULFILLED") == (order["status"] == "completed"), order["number"]
+        tied = sum(line["product_id"] > 0 for line in order["line_items"])
+        assert sum(line["variant"] is not None for line in found["lineItems"]["nodes"]) == tied
+
+
+def amount(bag: Any) -> Decimal:
+    return Decimal(bag["shopMoney"]["amount"])
 
 
 def test_after_a_merchants_changes_only_those_are_read_and_sent(woocommerce: Shop, woocommerce_url: str) -> None:

@@ -128,6 +128,12 @@ def test_a_product_comes_with_its_variations_in_the_order_of_the_shop(shop: Shop
     assert "price_html" not in product.payload
 
 
+def test_variations_are_asked_for_many_products_at_once(shop: Shop) -> None:
+    shop.read(ResourceType.PRODUCTS, page_size=100)
+    paths = [it["path"] for it in shop.asked() if "variations" in it["path"]]
+    assert paths == ["/wp-json/wc/v3/variations"]
+
+
 def test_a_product_that_misses_a_variation_is_set_aside_whole(shop: Shop) -> None:
     product = next(it for it in shop.objects("products") if it["variations"])
     shop.edit(list="products", id=product["id"], set={"variations": [*product["variations"], 987654]})

@@ -103,7 +103,7 @@ class WooCommerceSource:
         if resource_type is ResourceType.BLOGS:
             yield from self._articles(after, reading)
         elif resource_type is ResourceType.PRODUCTS:
-            yield from map(self._whole.product, self._products(after, reading))
+            yield from self._whole.products(self._products(after, reading))
         elif resource_type is ResourceType.ORDERS:
             yield from map(self._whole.order, self._every("orders", self._changed(after), reading))
         else:
@@ -130,8 +130,7 @@ class WooCommerceSource:
         for product in self._every("products", self._changed(after), reading):
             given.add(product["id"])
             yield product
-        for parent in sorted(self._parents_of_changed(after) - given):
-            yield self._asking.get(f"{WC}products/{parent}").json
+        yield from self._whole.including("products", sorted(self._parents_of_changed(after) - given), {})
 
     def _parents_of_changed(self, after: datetime) -> set[int]:
         try:

@@ -13,6 +13,7 @@
     │   ├── LoadRejectedError             Shopify's userErrors, with field path and code
     │   ├── UnknownOutcomeError           sent, and the answer was lost: verified before anything else
     │   └── UnclearError                  verified, and a person must say whether it was executed: held
+    │       └── DriftError                  somebody changed in Shopify what was to be written: held
     ├── TransientError                  trying again later may work; `retry_after` seconds when known
     │   ├── UnreachableError              not sent: name not resolved, refused, TLS failed
     │   ├── ThrottledError                429 or THROTTLED that outlived the client's patience
@@ -168,6 +169,16 @@ class UnclearError(RecordError):
 
     error_class = ErrorClass.UNKNOWN_OUTCOME
     default_code = "UNCLEAR_STEP"
+    # What the record is held for, in a phrase that groups.
+    held_for = "a person must decide"
+
+
+class DriftError(UnclearError):
+    """What was to be written is not any more in Shopify as it was written last: somebody changed it there."""
+
+    error_class = ErrorClass.DATA
+    default_code = "DRIFT"
+    held_for = "drift"
 
 
 class TransientError(GraftportError):

@@ -42,7 +42,7 @@ FIELD_GROUPS: Mapping[ResourceType, FieldGroups] = {
         },
         variant={
             "price": "price", "compareAtPrice": "price", "unitPriceMeasurement": "price",
-            "inventoryQuantities": "stock", "inventoryPolicy": "stock", "file": "images", "metafields": "metafields",
+            "inventoryQuantities": "stock", "file": "images", "metafields": "metafields",
         },
         siblings={"publications": "status"},
     ),
@@ -127,8 +127,10 @@ def _flat(groups: FieldGroups, envelope: JsonObject) -> JsonObject:
     return {**inside, **beside}
 
 
-def select(resource_type: ResourceType, envelope: JsonObject, wanted: Collection[str]) -> JsonObject:
-    """The envelope with the wanted groups only.
+def select(
+    resource_type: ResourceType, envelope: JsonObject, wanted: Collection[str], whole: Collection[int] = ()
+) -> JsonObject:
+    """The envelope with the wanted groups only, and the variants at these places whole: they are new.
 
     Variants keep what names them (`optionValues`, and `id` when known), and bring the options along, because
     Shopify takes both lists as a whole and together; without a wanted field they are left out, and so left alone.
@@ -137,7 +139,10 @@ def select(resource_type: ResourceType, envelope: JsonObject, wanted: Collection
     chosen: JsonObject = {}
     for name, value in envelope.get("input", {}).items():
         if name == "variants" and isinstance(value, list):
-            variants = [_select_variant(groups, variant, wanted) for variant in value]
+            variants = [
+                variant if index in whole else _select_variant(groups, variant, wanted)
+                for index, variant in enumerate(value)
+            ]
             if CONTENT in wanted or any(set(variant) - {"optionValues", "id"} for variant in variants):
                 chosen["variants"] = variants
                 if "productOptions" in envelope["input"]:

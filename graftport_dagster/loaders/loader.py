@@ -24,13 +24,15 @@ from graftport_dagster.errors import (
 )
 from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, Landed, LoadContext, Loader, Plan, Repeats
 from graftport_dagster.loaders.planner import Planner
-from graftport_dagster.loaders.sending import Answered, GoneError, Published, Sender, Sent, Stepped, Threads
-from graftport_dagster.loaders.steps import Course, course
+from graftport_dagster.loaders.sending import Answered, GoneError, Joined, Published, Sender, Sent, Stepped, Threads
+from graftport_dagster.loaders.steps import Course, course, gathered
 from graftport_dagster.records import Identity, Outcome, RecordKey
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.store.record_store import Intent, Lease, LoadInput, Settlement
 
 _PUBLISH_BATCH = 50
+# More items than any one call takes.
+_ALWAYS_FULL = 1_000_000
 # A line of progress at most this often: a line in Dagster's log costs milliseconds.
 _TELL_SECONDS = 5.0
 # Calls handed to the threads at once, per thread.
@@ -68,6 +70,7 @@ class Loading:
         self._threads = Threads(self._concurrency)
         # Records whose last settled step is not their last one.
         self._under_way: list[Course] = []
+        self._to_join: list[Course] = []
         self._to_publish: list[Course] = []
         self._alike = (ErrorClass.UNEXPECTED, 0)
         self._last_error: Exception | None = None
@@ -99,6 +102,9 @@ class Loading:
         self._drain(down_to=0)
         if self.tally.fatal is None:
             # Also after a stop was asked for: what has landed is finished in a call or two.
+            while self._to_join:
+                self._join(at_least=1)
+                self._drain(down_to=0)
             self._publish(at_least=1)
             self._drain(down_to=0)
         self._tell()
@@ -142,7 +148,9 @@ class Loading:
         """Sends the next step of each record under way."""
         courses, self._under_way = self._under_way, []
         self._to_publish += [one for one in courses if not one.left]
-        if to_step := [one for one in courses if one.left] if self._goes_on() else ():
+        self._to_join += [one for one in courses if one.left and one.step.together is not None]
+        waiting = [one for one in courses if one.left and one.step.together is None]
+        if to_step := waiting if self._goes_on() else ():
             intents = [
                 Intent(one.plan.record.source_id, one.step.key, one.step.digest, one.step.repeats is Repeats.BY_KEY)
                 for one in to_step
@@ -152,7 +160,16 @@ class Loading:
                 self._loads.intend(self._lease, intents, self._context.run)
             for one in to_step:
                 self._threads.submit(lambda one=one: self._sender.step(one))  # type: ignore[misc]
+        self._join(at_least=_ALWAYS_FULL)
         self._publish(at_least=_PUBLISH_BATCH)
+
+    def _join(self, *, at_least: int) -> None:
+        """Sends steps that many records do in one call: full calls, or whatever has so many items."""
+        while self._to_join:
+            batch, self._to_join = gathered(self._to_join, at_least=at_least)
+            if not batch:
+                break
+            self._threads.submit(lambda batch=batch: self._sender.together(batch))  # type: ignore[misc]
 
     def _intent(self, plan: Plan) -> Intent:
         return Intent(plan.record.source_id, MAIN_STEP, plan.record.payload_hash, self._loader.repeats_creation)
@@ -229,6 +246,8 @@ class Loading:
     def _settlements(self, answer: Answered) -> Iterator[Settlement]:
         if isinstance(answer, Published):
             yield from self._published(answer)
+        elif isinstance(answer, Joined):
+            yield from (self._stepped(one) for one in answer.results)
         elif isinstance(answer, Sent):
             yield self._sent(answer)
         elif answer.is_absent:
@@ -308,7 +327,7 @@ class Loading:
         if isinstance(error, UnknownOutcomeError):
             return self._settlement(plan, **said, outcome=Outcome.UNKNOWN, steps_unknown=keeps)
         if isinstance(error, UnclearError):
-            reason = "a person must decide"
+            reason = error.held_for
             return self._settlement(plan, **said, outcome=Outcome.HELD, reason=reason, steps_unknown=keeps)
         if isinstance(error, GoneError):
             return self._gone(plan, step.key, **said)

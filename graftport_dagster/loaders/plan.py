@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, Run
 from graftport_dagster.shopify.client import Answer
@@ -82,7 +83,6 @@ class Plan:
     gid: str
     identity: str
     is_new: bool
-    sends_stock: bool = True
     publications: tuple[str, ...] = ()
     groups: Mapping[str, str] | None = None
     changed: frozenset[str] = frozenset()
@@ -119,6 +119,22 @@ class Unsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """How the same step of many records goes in one call, which does all or nothing.
+
+    `weight`: how many items the record has at most; `most`: how many fit one call. `items(plan, caller)`: what of
+    it is to be sent; `variables(items)`: what goes with the document, but for its `$key`. `refused(plan, item, error,
+    caller)`: None where the item is right after all, an item to send in its place, or the record's error.
+    """
+
+    most: int
+    weight: int
+    items: Callable[["Plan", Caller], list[JsonObject]]
+    variables: Callable[[list[JsonObject]], JsonObject]
+    refused: Callable[["Plan", JsonObject, UserError, Caller], "JsonObject | GraftportError | None"]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One further call of a record, after its main step.
 
@@ -136,7 +152,8 @@ class Step:
     `find(plan, caller)`: after a lost answer, the GID of the part in its parent's own list, None where it
     is certainly not there; raises `UnclearError` where neither can be said. `repeats` other than `freely`
     needs `part` and `find`. `only_changed`: sent only when its digest changed, also when everything else
-    is sent again (`only_dirty: false`).
+    is sent again (`only_dirty: false`). `is_carried`: the main step has carried it. `together`: it goes in one
+    call with those of other records, and `variables` is not asked.
     """
 
     key: str
@@ -150,6 +167,8 @@ class Step:
     find: Callable[["Plan", Caller], str | None] | None = None
     changes: bool = False
     only_changed: bool = False
+    is_carried: bool = False
+    together: Together | None = None
 
 
 class Loader(Protocol):

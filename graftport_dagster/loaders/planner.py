@@ -4,14 +4,16 @@ Reads the record store in batches; sends nothing and writes nothing. A dry run p
 load does.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, MissingReferenceError, RecordError
 from graftport_dagster.loaders.groups import field_groups, immutable_fields, select
 from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Loader, Plan
 from graftport_dagster.loaders.references import address, references, resolve
+from graftport_dagster.loaders.routes import Routes
 from graftport_dagster.loaders.steps import course, immutable
+from graftport_dagster.loaders.variants import unknown_variants
 from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType
 from graftport_dagster.store.record_store import Dataset, LoadInput, OpenStep, Settlement
 
@@ -23,6 +25,7 @@ class Planner:
         self._loader = loader
         self._context = context
         self._options = context.run.options
+        self._routes: Routes | None = None
         self._open_steps: dict[str, dict[str, OpenStep]] = {}
         for step in context.store.loads.open_steps(context.migration.slug, context.store_gid, loader.resource_type):
             self._open_steps.setdefault(step.source_id, {})[step.step] = step
@@ -168,17 +171,20 @@ class Planner:
         if has_landed and self._options.conflict_strategy == "skip" and not known.is_set and not opened:
             return unsent(record, Outcome.SKIPPED, reason="conflict strategy skip")
         groups = self._groups(record, {record.source_id} if known.is_set else set())
-        envelope = record.payload if groups is None else select(self._loader.resource_type, record.payload, groups)
+        envelope = record.payload if groups is None else self._selected(record, groups, known)
         is_new = not has_landed or not record.gid
+        if known.referred:
+            envelope = resolve(envelope, lambda key: self._put(record, key, known))
+        if self._loader.resource_type is ResourceType.REDIRECTS:
+            envelope = self._straightened(envelope)
         plan = Plan(
             record=record,
-            envelope=resolve(envelope, lambda key: self._put(record, key, known)) if known.referred else envelope,
+            envelope=envelope,
             parts=known.parts,
             gid=record.gid,
             identity=self._identity(record),
             is_new=is_new,
             publications=self._publications(record, envelope, is_due=is_new or known.is_set),
-            sends_stock=not has_landed or record.landed_groups.get("stock") != record.group_hashes.get("stock"),
             groups=groups,
             changed=self._changed(record, groups),
             everything=not self._options.only_dirty,
@@ -191,6 +197,18 @@ class Planner:
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
             return replace(settled, clean=True, landed_groups=record.group_hashes)
         return plan if plan.is_new else self._accepted(plan)
+
+    def _straightened(self, envelope: JsonObject) -> JsonObject:
+        """A redirect that leads where it leads in the end."""
+        self._routes = self._routes or Routes(self._context)
+        redirect = envelope["input"]
+        end = self._routes.end_of(redirect["path"], redirect["target"])
+        return {**envelope, "input": {**redirect, "target": end}}
+
+    def _selected(self, record: LoadInput, groups: Collection[str], known: "_Known") -> JsonObject:
+        kind = self._loader.resource_type
+        new = unknown_variants(record.source_id, record.payload, known.parts) if kind is ResourceType.PRODUCTS else ()
+        return select(kind, record.payload, groups, frozenset(new))
 
     def _changed(self, record: LoadInput, groups: Mapping[str, str] | None) -> frozenset[str]:
         wanted = record.group_hashes if groups is None else groups

@@ -6,9 +6,10 @@ published. Variants and files that are known go by their GIDs, so that nothing i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
+from graftport_dagster.loaders.stock import ITEM, carries_stock, is_all_that_changed, stock_steps
+from graftport_dagster.loaders.variants import VARIANT, options_of, variant_ids, wanted_options
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.cost import MAX_COST, requested_cost
 from graftport_dagster.shopify.documents import document
@@ -46,8 +47,11 @@ class ProductLoader:
         """Nothing needs to be there first."""
         return plan
 
-    def call(self, plan: Plan) -> Call:
-        """`productSet`, by our id when it creates and by GID when it updates."""
+    def call(self, plan: Plan) -> Call | None:
+        """`productSet`, by our id when it creates and by GID when it updates; None where only stock has changed."""
+        return None if is_all_that_changed(plan) else self._product_set(plan)
+
+    def _product_set(self, plan: Plan) -> Call:
         payload = dict(plan.envelope["input"])
         if "variants" in payload:
             payload["variants"] = list(self._variants(plan, payload["variants"]))
@@ -68,13 +72,13 @@ class ProductLoader:
     def _variants(self, plan: Plan, variants: list[JsonObject]) -> Iterator[JsonObject]:
         # Named by the whole record: a filtered envelope need not have what names them.
         for part_id, variant in zip(variant_ids(plan.record.payload), variants, strict=True):
-            key = self._key(plan, "variant", part_id)
+            key = self._key(plan, VARIANT, part_id)
             known = plan.parts.get(key)
             sent = dict(variant)
             if known is not None:
                 sent["id"] = known.gid
-                if not plan.sends_stock:
-                    # After go-live the stock is Shopify's; it is sent again only when the source's changed.
+                if not carries_stock(plan):
+                    # After go-live the stock is Shopify's; what the source changes of it is a step of its own.
                     sent.pop("inventoryQuantities", None)
             if known is None or "metafields" in sent:
                 own = id_metafield(_variant_identity(plan, part_id))
@@ -95,9 +99,9 @@ class ProductLoader:
     def _key(self, plan: Plan, part: str, part_id: str) -> RecordKey:
         return RecordKey(self.resource_type, plan.record.source_id, part, part_id)
 
-    def steps(self, plan: Plan) -> Sequence[Step]:  # noqa: ARG002 - the protocol's
-        """One call carries it whole."""
-        return ()
+    def steps(self, plan: Plan) -> Sequence[Step]:
+        """Stock, which a create carries and an update compares."""
+        return stock_steps(plan)
 
     def withdraw(self, plan: Plan) -> Call | None:
         """Archived products keep their orders' history and leave every channel; deleted ones are gone."""
@@ -112,13 +116,17 @@ class ProductLoader:
         parts: list[Identity] = []
         given = plan.envelope["input"]
         if "variants" in given:
-            by_options = {_options(node): node["id"] for node in self._variant_nodes(product, given, caller)}
-            for part_id, variant in zip(variant_ids(plan.record.payload), given["variants"], strict=True):
-                gid = by_options.get(_wanted_options(variant))
-                if gid is not None:
-                    parts.append(Identity(self._key(plan, "variant", part_id), gid))
+            nodes = {options_of(node): node for node in self._variant_nodes(product, given, caller)}
+            whole = plan.record.payload["input"]["variants"]
+            for part_id, variant in zip(variant_ids(plan.record.payload), whole, strict=True):
+                node = nodes.get(wanted_options(variant))
+                if node is not None:
+                    parts.append(Identity(self._key(plan, VARIANT, part_id), node["id"]))
+                    if variant.get("inventoryQuantities"):
+                        parts.append(Identity(self._key(plan, ITEM, part_id), node["inventoryItem"]["id"]))
             if len(given["variants"]) > _CERTAINLY_CHEAP:
-                self._name_variants(plan, {part.key.part_id: part.gid for part in parts}, caller)
+                gids = {part.key.part_id: part.gid for part in parts if part.key.part == VARIANT}
+                self._name_variants(plan, gids, caller)
         if "files" in given:
             # Files come back in the order in which they were sent.
             nodes = product["media"]["nodes"]
@@ -135,7 +143,7 @@ class ProductLoader:
 
     def _name_variants(self, plan: Plan, gids: Mapping[str, str], caller: Caller) -> None:
         """Gives variants their ids by calls of their own, where one call could not take them all."""
-        sent = self.call(plan).variables["input"]["variants"]
+        sent = self._product_set(plan).variables["input"]["variants"]
         named = zip(variant_ids(plan.record.payload), sent, strict=True)
         bare = [part_id for part_id, variant in named if "id" not in variant and not _has_id(variant)]
         owned = [
@@ -159,7 +167,7 @@ class ProductLoader:
             cursor = page["pageInfo"]["endCursor"]
 
     def _gone(self, plan: Plan, parts: list[Identity]) -> tuple[RecordKey, ...]:
-        kinds = {"variant": "variants", "image": "files"}
+        kinds = {VARIANT: "variants", ITEM: "variants", "image": "files"}
         present = {identity.key for identity in parts}
         return tuple(
             key for key in plan.parts if key not in present and kinds.get(key.part, "") in plan.envelope["input"]
@@ -193,7 +201,7 @@ class ProductLoader:
             return None
         index, given = int(where[1]), plan.envelope["input"]
         if where[0] == "variants" and index < len(given.get("variants", ())):
-            return self._key(plan, "variant", variant_ids(plan.record.payload)[index])
+            return self._key(plan, VARIANT, variant_ids(plan.record.payload)[index])
         if where[0] == "files" and index < len(files := _files(given)):
             return self._key(plan, "image", str(files[index].get("originalSource")))
         return None
@@ -212,29 +220,13 @@ class ProductLoader:
         product = caller.call(document("product_read"), variables, repeatable=True).data
         if not product:
             return None
-        nodes = {_options(node): node for node in product["variants"]["nodes"]}
-        variants = [_as_input(nodes.get(_wanted_options(variant)), variant) for variant in given]
+        nodes = {options_of(node): node for node in product["variants"]["nodes"]}
+        variants = [_as_input(nodes.get(wanted_options(variant)), variant) for variant in given]
         return {**{name: product.get(name) for name in _READABLE}, "variants": variants} | _unread(plan)
 
     def nothing_to_send(self, plan: Plan) -> str:  # noqa: ARG002 - the protocol's
         """A product always has something to send."""
         return ""
-
-
-def variant_ids(envelope: Mapping[str, Any]) -> list[str]:
-    """The part id of each variant: what the mapping gave in `parts.variant`, else the SKU, else its options.
-
-    A SKU that several variants share (Shopify allows it) does not name one: those go by their options.
-    """
-    variants = envelope["input"].get("variants", ())
-    given = (envelope.get("parts") or {}).get("variant")
-    if given and len(given) == len(variants):
-        return [str(part_id) for part_id in given]
-    skus = [str(variant.get("sku") or "") for variant in variants]
-    return [
-        sku if sku and skus.count(sku) == 1 else "/".join(value for _, value in _wanted_options(variant))
-        for sku, variant in zip(skus, variants, strict=True)
-    ]
 
 
 def _variant_identity(plan: Plan, part_id: str) -> str:
@@ -269,14 +261,6 @@ def _without_id(variant: JsonObject) -> JsonObject:
     others = [item for item in variant["metafields"] if not _is_own(item)]
     rest = {name: value for name, value in variant.items() if name != "metafields"}
     return {**rest, "metafields": others} if others else rest
-
-
-def _wanted_options(variant: JsonObject) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((value["optionName"], value["name"]) for value in variant["optionValues"]))
-
-
-def _options(node: JsonObject) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((option["name"], option["value"]) for option in node["selectedOptions"]))
 
 
 def _as_input(node: JsonObject | None, variant: JsonObject) -> JsonObject | None:

@@ -8,6 +8,7 @@ recorded anywhere, so any refusal of a creation is answered by looking.
 from collections.abc import Sequence
 
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
+from graftport_dagster.loaders.routes import normal
 from graftport_dagster.records import JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
@@ -43,16 +44,20 @@ class RedirectLoader:
     def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:  # noqa: ARG002 - the protocol's
         """The redirect; its handle is its path."""
         redirect = answer["urlRedirect"]
-        return Landed(redirect["id"], redirect["path"], snapshot={"target": redirect["target"]})
+        # What was sent, to tell later whether it leads elsewhere; Shopify may write it in a way of its own.
+        return Landed(redirect["id"], redirect["path"], snapshot={"target": plan.envelope["input"]["target"]})
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:  # noqa: ARG002 - the protocol's
         """None: Shopify keeps no id of ours on a redirect."""
         return None
 
     def occupant(self, plan: Plan, error: UserError, caller: Caller) -> Found | None:  # noqa: ARG002
-        """The redirect at our path, if there is one."""
-        node = self._at(str(plan.envelope["input"]["path"]), caller)
-        return None if node is None else Found(node["id"], node["path"])
+        """The redirect at our path, if there is one; one that leads where ours does is as good as ours."""
+        redirect = plan.envelope["input"]
+        node = self._at(str(redirect["path"]), caller)
+        if node is None:
+            return None
+        return Found(node["id"], node["path"], plan.identity if node["target"] == redirect["target"] else "")
 
     def _at(self, path: str, caller: Caller) -> JsonObject | None:
         quoted = path.replace("\\", "\\\\").replace("'", "\\'")
@@ -76,4 +81,4 @@ class RedirectLoader:
     def nothing_to_send(self, plan: Plan) -> str:
         """A redirect to its own path would be a loop."""
         redirect = plan.envelope["input"]
-        return "the address stays the same" if redirect["path"] == redirect["target"] else ""
+        return "the address stays the same" if normal(redirect["path"]) == normal(redirect["target"]) else ""

@@ -98,13 +98,16 @@ class Rehearsal:
         outcome = Outcome.CREATED if plan.is_new else Outcome.UPDATED
         call = self._loader.call(plan)
         left = course(self._loader, plan, outcome).left
-        cost = float(sum(requested_cost(step.document, {}) for step in left))
+        # A call that many records share counts by this one's part of it.
+        parts = {step.key: step.together.weight / step.together.most if step.together else 1.0 for step in left}
+        shares = sum(parts.values())
+        cost = float(sum(requested_cost(step.document, {}) * parts[step.key] for step in left))
         cost += requested_cost(call.document, call.variables) if call is not None else 0.0
         cost += _BASE_COST if plan.publications else 0.0
         diff = self._diff(plan)
         self.rehearsed.outcomes[outcome] += 1
         self.rehearsed.cost += cost
-        self.rehearsed.calls += (call is not None) + len(left) + (_PUBLISH_CALLS if plan.publications else 0)
+        self.rehearsed.calls += (call is not None) + shares + (_PUBLISH_CALLS if plan.publications else 0)
         verdict = "create" if plan.is_new else "update"
         return Verdict(plan.record.source_id, verdict, "", masked_diff(diff), cost, masked_envelope(plan.envelope))
 

@@ -13,7 +13,18 @@ from datetime import timedelta
 
 from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
 from graftport_dagster.loaders.masking import masked_error
-from graftport_dagster.loaders.plan import Caller, Found, Landed, LoadContext, Loader, Plan, Repeats, Step, Unsent
+from graftport_dagster.loaders.plan import (
+    Caller,
+    Found,
+    Landed,
+    LoadContext,
+    Loader,
+    Plan,
+    Repeats,
+    Step,
+    Together,
+    Unsent,
+)
 from graftport_dagster.loaders.products import id_metafield
 from graftport_dagster.loaders.steps import Course
 from graftport_dagster.records import JsonObject, json_hash
@@ -73,7 +84,16 @@ class Published:
     cost: float = 0.0
 
 
-Answered = Sent | Stepped | Published
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What came of a step that went in one call for many records: of each its own."""
+
+    results: Sequence[Stepped]
+    calls: int = 0
+    cost: float = 0.0
+
+
+Answered = Sent | Stepped | Published | Joined
 
 
 class Sender:
@@ -141,6 +161,19 @@ class Sender:
             refused.path = step.path + refused.path.removeprefix("input")
             raise refused
         return Stepped(course, step.made(answer.data))
+
+    def together(self, courses: Sequence[Course]) -> Joined:
+        """One step of many records, which go together; what is refused of one does not keep the others back."""
+        spent = _Spent(self._shop)
+        try:
+            results = Joining(courses, self._key_of).send(spent)
+        except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
+            results = [Stepped(course, error=error) for course in courses]
+        return Joined(results, spent.calls, spent.cost)
+
+    def _key_of(self, content: object) -> str:
+        """An `@idempotent` key: the same content may well come twice a day, but not twice in one run."""
+        return json_hash([self._context.store_gid, self._context.run.run_id, content])
 
     def _must_find(self, step: Step, opened: OpenStep) -> bool:
         """Whether sending it once more could do it twice."""
@@ -284,6 +317,60 @@ def _occupied(error: LoadRejectedError, found: Found) -> LoadRejectedError:
     return LoadRejectedError(
         f"{error.message} {found.gid} is there already and {owner}.", code="ALREADY_THERE", path=error.path, hint=hint
     )
+
+
+class Joining:
+    """The same step of many records in as few calls as they fit; each call does all or nothing."""
+
+    def __init__(self, courses: Sequence[Course], key_of: Callable[[object], str]) -> None:
+        self._courses = courses
+        self._key_of = key_of
+        self._errors: dict[int, Exception] = {}
+
+    def send(self, caller: Caller) -> list[Stepped]:
+        """What came of each."""
+        waiting: list[tuple[int, JsonObject]] = []
+        for index, course in enumerate(self._courses):
+            try:
+                waiting += [(index, item) for item in self._together(index).items(course.plan, caller)]
+            except Exception as error:  # noqa: BLE001 - this record's
+                self._errors[index] = error
+        while waiting := [(index, item) for index, item in waiting if index not in self._errors]:
+            most = self._together(waiting[0][0]).most
+            waiting = self._call(waiting[:most], caller) + waiting[most:]
+        return [Stepped(course, error=self._errors.get(index)) for index, course in enumerate(self._courses)]
+
+    def _together(self, index: int) -> Together:
+        together = self._courses[index].step.together
+        assert together is not None  # noqa: S101 - for the type checker
+        return together
+
+    def _call(self, items: list[tuple[int, JsonObject]], caller: Caller) -> list[tuple[int, JsonObject]]:
+        """Sends them; what is still to be sent, because others of the same call were refused."""
+        sent = [item for _, item in items]
+        step = self._courses[items[0][0]].step
+        variables = {**self._together(items[0][0]).variables(sent), "key": self._key_of(sent)}
+        answer = caller.call(step.document, variables, repeatable=True)
+        refused = {self._place(error, len(items)): error for error in answer.user_errors}
+        if -1 in refused:
+            # It is not about one of them.
+            self._errors.update((index, rejection(answer.user_errors)) for index, _ in items)
+            return []
+        if not refused:
+            return []
+        left = [it for place, it in enumerate(items) if place not in refused]
+        for place, error in refused.items():
+            index, item = items[place]
+            instead = self._together(index).refused(self._courses[index].plan, item, error, caller)
+            if isinstance(instead, Exception):
+                self._errors[index] = instead
+            elif instead is not None:
+                left.append((index, instead))
+        return left
+
+    def _place(self, error: UserError, count: int) -> int:
+        places = [int(step) for step in error.field if step.isdigit()]
+        return places[0] if places and places[0] < count else -1
 
 
 class _Spent:

@@ -68,7 +68,7 @@ def remaining(steps: Iterable[Step], plan: Plan) -> list[Step]:
 
 
 def _is_done(step: Step, plan: Plan) -> bool:
-    if step.part is not None and step.part in plan.parts and not step.changes:
+    if step.is_carried or (step.part is not None and step.part in plan.parts and not step.changes):
         return True
     if step.key in plan.open_steps:
         return False
@@ -76,6 +76,25 @@ def _is_done(step: Step, plan: Plan) -> bool:
         return True
     sends_again = plan.everything and not step.only_changed
     return not sends_again and plan.record.landed_groups.get(_LANDED + step.key) == step.digest
+
+
+def gathered(courses: Sequence[Course], *, at_least: int) -> tuple[list[Course], list[Course]]:
+    """Of steps that go together: the next call's (none if it would not have `at_least` items), and the others."""
+    batch: list[Course] = []
+    others: list[Course] = []
+    weight, is_full = 0, False
+    for one in courses:
+        together = one.step.together
+        assert together is not None  # noqa: S101 - for the type checker
+        fits = not batch or (one.step.key == batch[0].step.key and weight + together.weight <= together.most)
+        is_full = is_full or (not fits and one.step.key == batch[0].step.key)
+        if fits and not is_full:
+            batch.append(one)
+            weight += together.weight
+            is_full = weight >= together.most
+        else:
+            others.append(one)
+    return (batch, others) if is_full or weight >= at_least else ([], list(courses))
 
 
 def immutable(steps: Sequence[Step], plan: Plan) -> list[str]:

@@ -18,6 +18,7 @@ from graftport_dagster.loaders.plan import LoadContext
 from graftport_dagster.loaders.preflight import StoreFacts
 from graftport_dagster.loaders.registry import loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal
+from graftport_dagster.loaders.routes import Routes, reopened
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import Phase, ResourceType
 from graftport_dagster.store.record_store import Lease, Selection
@@ -59,6 +60,8 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         should_stop=work.should_stop,
         progress=work.progress,
     )
+    if resource_type is ResourceType.REDIRECTS and not is_rehearsal:
+        _reopen_redirects(work, context)
     scope = work.store.loads.scope(
         context.dataset, facts.gid, resource_type, work.selection, with_deleted=context.withdraws
     )
@@ -87,6 +90,18 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
 def loadable_types(resource_type: ResourceType) -> tuple[ResourceType, ...]:
     """The types whose definitions and scopes a load of this one needs."""
     return (resource_type, *resource_type.requires)
+
+
+def _reopen_redirects(work: Work, context: LoadContext) -> None:
+    """Redirects whose target's address has changed since they landed are pending, though their payload is the same."""
+    outdated = [record.source_id for record in Routes(context).outdated()]
+    if not outdated:
+        return
+    lease = acquire(work, context.store_gid, ResourceType.REDIRECTS)
+    try:
+        work.store.loads.settle(lease, work.run, reopened(outdated))
+    finally:
+        work.store.loads.release(lease)
 
 
 def _confirm(work: Work, facts: StoreFacts) -> None:

@@ -16,6 +16,7 @@ from graftport_dagster.loaders.loader import Loading, Tally
 from graftport_dagster.loaders.plan import LoadContext
 from graftport_dagster.loaders.registry import loadable, loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal, Rehearsed
+from graftport_dagster.loaders.routes import Routes, reopened
 from graftport_dagster.migration import Defaults, Destination, Migration, SourceSettings
 from graftport_dagster.records import JsonObject, Phase, ResourceType, Run, RunOptions, SourceRecord
 from graftport_dagster.shopify.client import Shop
@@ -108,6 +109,9 @@ class World:
             publications=facts.publications, selection=Selection(), should_stop=stop,
             progress=lambda _line: None, now=self.clock,
         )  # fmt: skip
+        if resource_type is ResourceType.REDIRECTS:
+            outdated = [record.source_id for record in Routes(context).outdated()]
+            self.store.loads.settle(lease, run, reopened(outdated))
         try:
             return Loading(loader_for(resource_type), context, shop, lease).run()
         finally:

@@ -203,8 +203,9 @@ def test_the_stock_of_a_landed_product_is_sent_when_the_source_changes_it(world:
     assert all("inventoryQuantities" not in variant for variant in update["variables"]["input"]["variants"])
     world.stage(PRODUCTS, {"p": make_product("P", quantity=7, price="11.00")})
     world.load(PRODUCTS)
-    last = [call for call in world.writes() if call["variables"].get("identifier", {}).get("id")][-1]
-    assert all("inventoryQuantities" in variant for variant in last["variables"]["input"]["variants"])
+    last = world.writes()[-1]
+    assert last["operation"] == "inventorySetQuantities"
+    assert [it["quantity"] for it in last["variables"]["input"]["quantities"]] == [7, 7]
 
 
 def test_an_image_is_uploaded_once(world: World, make_product: Make) -> None:

@@ -30,6 +30,9 @@ class CollectionLoader:
         payload = dict(plan.envelope["input"])
         if plan.gid:
             self._replace_sources(plan, payload)
+            if plan.record.landed_groups.get("image") == plan.record.group_hashes.get("image"):
+                # The same address would be fetched and kept a second time.
+                payload.pop("image", None)
             return Call(document("collection_update"), {"collection": {"id": plan.gid, **payload}})
         payload["metafields"] = [*payload.get("metafields", ()), id_metafield(plan.identity)]
         return Call(document("collection_create"), {"collection": payload})

@@ -84,6 +84,8 @@ class Plan:
     identity: str
     is_new: bool
     publications: tuple[str, ...] = ()
+    # The publications that it is to leave.
+    unpublish: tuple[str, ...] = ()
     groups: Mapping[str, str] | None = None
     changed: frozenset[str] = frozenset()
     everything: bool = False

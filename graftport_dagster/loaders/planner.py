@@ -196,6 +196,8 @@ class Planner:
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
             return replace(settled, clean=True, landed_groups=record.group_hashes)
+        if _republished(record):
+            plan = replace(plan, unpublish=self._unpublish(plan))
         return plan if plan.is_new else self._accepted(plan)
 
     def _straightened(self, envelope: JsonObject) -> JsonObject:
@@ -251,9 +253,7 @@ class Planner:
         if not self._loader.publishes:
             return ()
         names = envelope.get("publications") or []
-        before = record.landed_groups.get("status", record.landed_groups.get("content"))
-        now = record.group_hashes.get("status", record.group_hashes.get("content"))
-        if not is_due and before == now:
+        if not is_due and not _republished(record):
             return ()
         known = self._context.publications
         if unknown := [name for name in names if name not in known]:
@@ -263,6 +263,18 @@ class Planner:
                 hint=f"There are: {', '.join(sorted(known)) or 'none'}.",
             )  # fmt: skip
         return tuple(known[name] for name in names)
+
+    def _unpublish(self, plan: Plan) -> tuple[str, ...]:
+        """The publications that a landed record is in and does not name any more."""
+        record = plan.record
+        if plan.is_new or not self._loader.publishes:
+            return ()
+        loads, slug = self._context.store.loads, self._context.migration.slug
+        before, _ = loads.landed_payload(slug, self._context.store_gid, self._loader.resource_type, record.source_id)
+        if "publications" not in plan.envelope or before is None:
+            return ()
+        gone = set(before.get("publications") or ()) - set(plan.envelope["publications"] or ())
+        return tuple(self._context.publications[name] for name in sorted(gone) if name in self._context.publications)
 
     def _waiting(self, missing: tuple[RecordKey, ...]) -> MissingReferenceError:
         staged = self._context.store.loads.staged_keys(self._context.dataset, missing)
@@ -287,6 +299,12 @@ def _set(batch: Sequence[LoadInput], done: Mapping[str, Mapping[str, str]]) -> s
         for record in batch
         if record.gid and done.get(record.source_id, {}).get(MAIN_STEP) == record.payload_hash
     }
+
+
+def _republished(record: LoadInput) -> bool:
+    """Whether the group that names its publications has changed since it landed."""
+    before = record.landed_groups.get("status", record.landed_groups.get("content"))
+    return before != record.group_hashes.get("status", record.group_hashes.get("content"))
 
 
 def _has_landed(record: LoadInput) -> bool:

@@ -6,11 +6,13 @@ published. Variants and files that are known go by their GIDs, so that nothing i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.loaders.stock import ITEM, carries_stock, is_all_that_changed, stock_steps
 from graftport_dagster.loaders.variants import VARIANT, options_of, variant_ids, wanted_options
-from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
+from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, json_hash
 from graftport_dagster.shopify.cost import MAX_COST, requested_cost
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
@@ -21,6 +23,8 @@ _PAGE = 250
 # Shopify takes so many metafields in one call of `metafieldsSet`.
 _METAFIELDS = 25
 _CERTAINLY_CHEAP = 100
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp"})
+_LONGEST_STEM, _MARK = 100, 10
 _READABLE = ("title", "handle", "descriptionHtml", "vendor", "productType", "status", "tags", "seo")
 _READABLE_OF_A_VARIANT = ("sku", "barcode", "price", "compareAtPrice", "inventoryPolicy", "taxable")
 
@@ -91,7 +95,7 @@ class ProductLoader:
         source = file.get("originalSource")
         known = plan.parts.get(self._key(plan, "image", source)) if isinstance(source, str) else None
         if known is None:
-            return file
+            return _named_file(plan, file)
         # A second upload of the same address would make a second file.
         rest = {name: value for name, value in file.items() if name in {"alt", "contentType"}}
         return {"id": known.gid, **rest}
@@ -239,6 +243,16 @@ def _files(given: JsonObject) -> list[JsonObject]:
     for index, file in enumerate(given["files"]):
         first.setdefault(str(file.get("originalSource") or file.get("id") or index), file)
     return list(first.values())
+
+
+def _named_file(plan: Plan, file: JsonObject) -> JsonObject:
+    """A picture under a name of its own that is replaced: sent twice, after a lost answer, it is there once."""
+    name = PurePosixPath(unquote(urlsplit(str(file.get("originalSource") or "")).path)).name
+    if "filename" in file or "id" in file or PurePosixPath(name).suffix.lower() not in _PICTURES:
+        return file
+    stem, suffix = PurePosixPath(name).stem[:_LONGEST_STEM], PurePosixPath(name).suffix
+    mark = json_hash([plan.identity, file["originalSource"]])[:_MARK]
+    return {**file, "filename": f"{stem}-{mark}{suffix}", "duplicateResolutionMode": "REPLACE"}
 
 
 def _is_too_dear(variables: JsonObject) -> bool:

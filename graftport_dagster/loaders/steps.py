@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graftport_dagster.loaders.plan import Loader, Plan, Step
-from graftport_dagster.records import Identity, Outcome
+from graftport_dagster.records import Identity, Outcome, json_hash
+from graftport_dagster.shopify.documents import document
 
 _LANDED = "step:"
 
@@ -58,8 +59,18 @@ class Course:
 
 def course(loader: Loader, plan: Plan, outcome: Outcome, *, calls: int = 0, cost: float = 0.0) -> Course:
     """What follows the main step of a plan, which has its GID and its parts; `calls`, `cost`: spent on that."""
-    steps = tuple(loader.steps(plan))
+    steps = (*_unpublishing(plan), *loader.steps(plan))
     return Course(plan, outcome, steps, tuple(remaining(steps, plan)) if steps else (), calls, cost)
+
+
+def _unpublishing(plan: Plan) -> tuple[Step, ...]:
+    """The step that takes a record out of publications."""
+    if not plan.unpublish:
+        return ()
+    variables = {"id": plan.gid, "input": [{"publicationId": gid} for gid in plan.unpublish]}
+    digest = json_hash([plan.record.payload_hash, plan.unpublish])
+    text = document("publishable_unpublish")
+    return (Step("unpublish", "publications", digest, text, lambda _plan, _caller: variables),)
 
 
 def remaining(steps: Iterable[Step], plan: Plan) -> list[Step]:

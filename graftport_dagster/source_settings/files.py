@@ -55,13 +55,14 @@ FileSpecs = Annotated[FileSpec | list[FileSpec], AfterValidator(_with_sound_cred
 
 
 class FilesSettings(SourceModel):
-    """Files of rows, relative to `root`, and Magento's native product export."""
+    """Files of rows, relative to `root`, and the native product exports of Magento and WooCommerce."""
 
     type: Literal["files"] = "files"
     platform: Platform = "files"
     root: str = "."
     files: Mapping[ResourceType, FileSpecs] = Field(default_factory=dict)
     magento_export: FileSpecs | None = None
+    woocommerce_export: FileSpecs | None = None
     address_suffix: str = ".html"
     hidden_addresses: bool = True
     category_ancestors: bool = False
@@ -71,4 +72,4 @@ class FilesSettings(SourceModel):
 
     def named_types(self) -> tuple[ResourceType, ...]:
         """Those that a file is named for; an export gives several that are not named."""
-        return () if self.magento_export else tuple(self.files)
+        return () if self.magento_export or self.woocommerce_export else tuple(self.files)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from graftport_dagster.records import ResourceType
 from graftport_dagster.settings import Secret, WebAddress
-from graftport_dagster.source_settings.files import FileSpec, FilesSettings
+from graftport_dagster.source_settings.files import FileSpecs, FilesSettings
 from graftport_dagster.source_settings.rest import RestModel
 from graftport_dagster.source_settings.source_model import Platform
 
@@ -37,7 +37,7 @@ class WooCommerceSettings(RestModel):
     order_notes: bool = False
     category_base: str = "product-category"
     root: str = "."
-    files: Mapping[ResourceType, FileSpec | list[FileSpec]] = Field(default_factory=dict)
+    files: Mapping[ResourceType, FileSpecs] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _user_and_password(self) -> "WooCommerceSettings":

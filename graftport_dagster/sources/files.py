@@ -1,8 +1,8 @@
-"""A source made of files, local or fetched: plain tables of any resource type, and Magento's product export.
+"""A source made of files, local or fetched: plain tables of any resource type, and native product exports.
 
 One row of a plain file is one record whose payload is its columns as they are. Formats are
-read in `row_files`, the export is put together in `magento_export`; which files there are,
-their freshness and what `check` says of them is here.
+read in `row_files`, exports are put together in `magento_export` and `woocommerce_export`; which
+files there are, their freshness and what `check` says of them is here.
 """
 
 import glob
@@ -23,6 +23,9 @@ from graftport_dagster.sources.row_files import OpenRows, find_id_column, open_r
 from graftport_dagster.sources.rows import BadRow, Row, text_id
 from graftport_dagster.sources.source import Freshness
 from graftport_dagster.sources.web_files import WebFiles
+from graftport_dagster.sources.woocommerce_cells import REQUIRED_COLUMNS as WOOCOMMERCE_COLUMNS
+from graftport_dagster.sources.woocommerce_export import TYPES as WOOCOMMERCE_TYPES
+from graftport_dagster.sources.woocommerce_export import WooCommerceExport
 
 _Files = list[tuple[Path, FileSpec]]
 
@@ -30,8 +33,9 @@ _Files = list[tuple[Path, FileSpec]]
 class FileSource:
     """Reads the files that the migration names, relative to `root`.
 
-    A Magento export gives products, collections and redirects; a plain file named for collections or
-    redirects takes their place. `scratch`: where the export's temporary folder goes, the system's by default.
+    A Magento export gives products, collections and redirects, WooCommerce's products and collections; a plain file
+    named for collections or redirects takes their place. `scratch`: where an export's temporary folder goes, the
+    system's by default.
     """
 
     def __init__(
@@ -46,10 +50,17 @@ class FileSource:
         self._plain = {kind: _specs(specs) for kind, specs in settings.files.items()}
         self._export_specs = _specs(settings.magento_export)
         self._take_exports_named_as_files()
-        if not self._plain and not self._export_specs:
+        self._woocommerce_specs = _specs(settings.woocommerce_export)
+        if self._woocommerce_specs and (self._export_specs or ResourceType.PRODUCTS in self._plain):
+            raise ConfigurationError(
+                "Products are given twice: `source.woocommerce_export` and another file.", code="PRODUCTS_TWICE",
+                hint="Keep one of them.",
+            )  # fmt: skip
+        if not self._plain and not self._export_specs and not self._woocommerce_specs:
             raise ConfigurationError(
                 "The source names no files.", code="NO_FILES", hint="Give `source.files` or `source.magento_export`."
             )
+        self._woocommerce: WooCommerceExport | None = None
         self._export: MagentoExport | None = None
         self._index: MagentoIndex | None = None
         self._inconclusive: set[ResourceType] = set()
@@ -71,7 +82,7 @@ class FileSource:
 
     def resource_types(self) -> tuple[ResourceType, ...]:
         """The types that a file is named for, in dependency order."""
-        derived = TYPES if self._export_specs else ()
+        derived = TYPES if self._export_specs else WOOCOMMERCE_TYPES if self._woocommerce_specs else ()
         return tuple(kind for kind in ResourceType if kind in self._plain or kind in derived)
 
     def read(self, resource_type: ResourceType, since: JsonObject | None) -> Iterator[SourceRecord | InvalidRow]:
@@ -82,6 +93,11 @@ class FileSource:
         self._inconclusive.discard(resource_type)
         if resource_type in self._plain:
             yield from self._read_plain(resource_type, files)
+        elif self._woocommerce_specs:
+            woocommerce = self._exported_woocommerce(files)
+            if woocommerce.unreadable:
+                self._inconclusive.add(resource_type)
+            yield from woocommerce.read(resource_type)
         else:
             export, index = self._exported(files)
             if index.unreadable:
@@ -134,7 +150,9 @@ class FileSource:
         """Deletes what reading a Magento export left in the temporary folder."""
         if self._index is not None:
             self._index.close()
-        self._index = self._export = None
+        if self._woocommerce is not None:
+            self._woocommerce.close()
+        self._index = self._export = self._woocommerce = None
         self._web.close()
 
     # --- files --------------------------------------------------------------------------------------
@@ -147,7 +165,10 @@ class FileSource:
         return list(found.items())
 
     def _specs_of(self, resource_type: ResourceType) -> list[FileSpec]:
-        if specs := self._plain.get(resource_type, self._export_specs if resource_type in TYPES else []):
+        derived = self._export_specs if resource_type in TYPES else []
+        if self._woocommerce_specs and resource_type in WOOCOMMERCE_TYPES:
+            derived = self._woocommerce_specs
+        if specs := self._plain.get(resource_type, derived):
             return specs
         raise ConfigurationError(f"No file is named for {resource_type}.", code="NO_FILES", hint="See `source.files`.")
 
@@ -168,10 +189,13 @@ class FileSource:
     def _check_file(self, resource_type: ResourceType, path: Path, spec: FileSpec) -> CheckResult:
         name = f"source {resource_type}: {self._name(path)}"
         try:
-            id_column = "sku" if resource_type not in self._plain else find_id_column(path, spec, self._limit)
-            with open_rows(path, spec, self._limit, id_column) as opened:
+            own = "ID" if self._woocommerce_specs else "sku"
+            id_column = own if resource_type not in self._plain else find_id_column(path, spec, self._limit)
+            with open_rows(path, spec, self._limit) as opened:
                 if resource_type not in self._plain:
-                    _require_columns(opened)
+                    (_require_woocommerce if self._woocommerce_specs else _require_columns)(opened)
+                if opened.csv is not None:
+                    opened.csv.identify_by(id_column)
                 bad = [row for row in islice(opened.rows, 100) if isinstance(row, BadRow)]
         except GraftportError as error:
             return CheckResult(name, ok=False, detail=_said(error), hint=error.hint)
@@ -226,6 +250,27 @@ class FileSource:
                 index.add(row, f"{name}:{row.line}")
             index.end_file(sound=opened.is_sound)
 
+    # --- WooCommerce's export -----------------------------------------------------------------------
+
+    def _exported_woocommerce(self, files: _Files) -> WooCommerceExport:
+        """The export as it was when it was first asked for; indexed once."""
+        if self._woocommerce is None:
+            export = WooCommerceExport(self._scratch)
+            try:
+                for path, spec in files:
+                    with open_rows(path, spec.model_copy(update={"format": "csv"}), self._limit) as opened:
+                        _require_woocommerce(opened)
+                        if opened.csv is not None:
+                            opened.csv.identify_by("ID")
+                        for row in opened.rows:
+                            export.add(row, self._name(path))
+                export.finish()
+            except BaseException:
+                export.close()
+                raise
+            self._woocommerce = export
+        return self._woocommerce
+
 
 def _plain_records(opened: OpenRows, id_column: str, name: str) -> Iterator[SourceRecord | InvalidRow]:
     for row in opened.rows:
@@ -251,6 +296,15 @@ def _require_columns(opened: OpenRows) -> None:
         raise refusal(
             opened.path, f"Not a product export of Magento: it has no column {', '.join(absent)}.", "HEADER",
             f"It must have {', '.join(REQUIRED_COLUMNS)}; a plain table belongs under `source.files`.",
+        )  # fmt: skip
+
+
+def _require_woocommerce(opened: OpenRows) -> None:
+    absent = [column for column in WOOCOMMERCE_COLUMNS if column not in opened.columns]
+    if absent:
+        raise refusal(
+            opened.path, f"Not a product export of WooCommerce: it has no column {', '.join(absent)}.", "HEADER",
+            "Export all columns, with the language of your WordPress profile set to English: its names are read.",
         )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ class WooCommerceSource:
         self._asking = Asking(settings, stop=stop, clock=clock)
         self._whole = Whole(self._asking, settings)
         beside = settings.files_beside()
-        self._files = FileSource(beside, (folder / settings.root).resolve()) if beside else None
+        self._files = FileSource(beside, (folder / settings.root).resolve(), stop=stop) if beside else None
         self._from_files = self._files.resource_types() if self._files else ()
         self._cursors: dict[ResourceType, JsonObject] = {}
 

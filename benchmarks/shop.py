@@ -14,7 +14,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 import requests
 
 from graftport_dagster import pipeline
+from graftport_dagster.errors import GraftportError
 from graftport_dagster.loaders import preflight
 from graftport_dagster.migration import Migration, read_migration
 from graftport_dagster.records import Phase, ResourceType, RunItem, RunOptions
@@ -109,7 +109,7 @@ def _run(store: RecordStore, migration: Migration, run_id: str) -> tuple[dict[st
             for phase in Phase:
                 try:
                     items.setdefault(resource_type, []).append(pipeline.run_phase(work, phase, resource_type))
-                except Exception as error:
+                except GraftportError as error:
                     print(f"{resource_type} {phase}: {error}")
                     break
     pipeline.finish_run(store, run_id)
@@ -117,7 +117,8 @@ def _run(store: RecordStore, migration: Migration, run_id: str) -> tuple[dict[st
 
 
 def _types(migration: Migration) -> list[ResourceType]:
-    return [kind for kind in pipeline.loadable() if kind in migration.source.named_types()]
+    named = migration.resource_types or migration.source.named_types()
+    return [kind for kind in pipeline.loadable() if not named or kind in named]
 
 
 def _cpu() -> float:

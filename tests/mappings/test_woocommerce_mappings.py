@@ -72,7 +72,7 @@ def mapped_product(row: JsonObject, **settings: Any) -> tuple[JsonObject, list[s
     return envelope["input"], warnings
 
 
-@pytest.mark.parametrize("resource_type", TYPES)
+@pytest.mark.parametrize("resource_type", [*TYPES, ResourceType.GIFT_CARDS])
 def test_packaged_mappings_have_nothing_to_remark_on(resource_type: ResourceType) -> None:
     assert packaged(resource_type).remarks == ()
 
@@ -588,3 +588,27 @@ def test_old_addresses_lead_to_what_was_loaded_unless_that_was_left_out() -> Non
     assert redirect("/cart/", "blogs")["exclude"] is True
     assert redirect("/product-category/uncategorized/", "collections")["exclude"] is True
     assert redirect("/product/cart/", "products")["exclude"] is False
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"Card Number": "ABCD-EFGH-1234", "Balance": "$15.00", "Amount": "20.00", "Expiration Date": "2030-01-31"},
+        {"code": "abcdefgh1234", "remaining": 15, "issued": 20, "expires": "2030-01-31 00:00:00", "recipient": ""},
+    ],
+)
+def test_gift_cards_of_the_common_plugins_keep_code_balance_and_expiry(row: JsonObject) -> None:
+    envelope, warnings = mapped(ResourceType.GIFT_CARDS, row, currency="EUR")
+    given = envelope["input"]
+    assert (given["code"], given["expiresOn"]) == ("ABCDEFGH1234", "2030-01-31")
+    assert given["initialAmount"] == {"amount": "20.00", "currencyCode": "EUR"}
+    assert envelope["debit"]["debitAmount"]["amount"] == "5.00"
+    assert warnings == []
+
+
+def test_an_empty_gift_card_is_left_out_and_a_disabled_one_is_disabled() -> None:
+    row = {"code": "ABCDEFGH", "balance": "3.50", "active": "0"}
+    envelope, warnings = mapped(ResourceType.GIFT_CARDS, row)
+    assert (envelope["deactivate"], envelope["input"]["initialAmount"]["currencyCode"]) == (True, "USD")
+    assert warnings == ["CURRENCY_ASSUMED"]
+    assert "debit" not in envelope

@@ -340,6 +340,15 @@ def test_what_passes_by_itself_costs_time_and_nothing_else(shop: Shop, rule: Jso
     assert shop.time.seconds >= 1
 
 
+def test_a_shop_that_fails_one_question_in_five_gives_everything_all_the_same(shop: Shop) -> None:
+    calm = {kind: shop.read(kind) for kind in (ResourceType.PRODUCTS, ResourceType.ORDERS, ResourceType.BLOGS)}
+    shop.fails(
+        *({"fault": fault, "probability": 0.05} for fault in ("http_429", "http_503", "hangup", "truncated_json"))
+    )
+    for kind, records in calm.items():
+        assert shop.read(kind, attempts=20) == records
+
+
 def test_a_shop_that_stays_busy_says_so(shop: Shop) -> None:
     shop.fails({"fault": "http_429", "retry_after": "3"})
     with pytest.raises(ThrottledError) as refused:

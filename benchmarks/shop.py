@@ -31,12 +31,15 @@ from graftport_dagster.store.record_store import RecordStore
 
 SOURCES = {
     "woocommerce": 'url: "{url}", consumer_key: "env:BENCH_KEY", consumer_secret: "env:BENCH_SECRET", sign_in: header',
-    "magento": 'url: "{url}", access_token: "env:BENCH_TOKEN"',
+    "magento": (
+        'url: "{url}", consumer_key: "env:BENCH_KEY", consumer_secret: "env:BENCH_SECRET", '
+        'access_token: "env:BENCH_TOKEN", access_token_secret: "env:BENCH_TOKEN_SECRET"'
+    ),
 }
 SECRETS = {
-    "woocommerce": {"BENCH_KEY": "ck_simulated", "BENCH_SECRET": "cs_simulated"},
-    "magento": {"BENCH_TOKEN": "access_token_simulated"},
-}
+    "BENCH_KEY": "ck_simulated", "BENCH_SECRET": "cs_simulated", "BENCH_TOKEN": "at_simulated",
+    "BENCH_TOKEN_SECRET": "ats_simulated",
+}  # fmt: skip
 # Its keys go over plain http only where a proxy in front of it has ended TLS.
 OPTIONS: dict[str, tuple[str, ...]] = {"woocommerce": ("--behind-tls",), "magento": ()}
 MIGRATION = """
@@ -55,7 +58,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    os.environ.update({"BENCH_SHOPIFY": "bench", **SECRETS[asked.platform]})
+    os.environ.update({"BENCH_SHOPIFY": "bench", **SECRETS})
     size = [f"--{name}={getattr(asked, name)}" for name in ("products", "customers", "orders", "seed")]
     with tempfile.TemporaryDirectory() as name:
         os.environ["GRAFTPORT_STATE"] = name

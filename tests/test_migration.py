@@ -6,6 +6,7 @@ import pytest
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import read_migration
+from graftport_dagster.records import ResourceType
 
 SOURCE = "source: {platform: magento, magento_export: {path: products.csv}}\n"
 WOO = "source: {type: woocommerce, url: 'https://a.example', consumer_key: env:A, consumer_secret: env:B, %s}\n"
@@ -129,3 +130,14 @@ def test_a_time_zone_that_is_not_known_is_refused(tmp_path: Path, zone: str) -> 
     assert "schedules.nightly.time_zone: no time zone of that name" in refusal(
         tmp_path, SOURCE + SCHEDULE % ("0 * * * *", zone)
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "cards"), [("{}", False), ("{gift_cards: {path: cards.csv}}", True)], ids=["alone", "a file beside it"]
+)
+def test_woocommerce_moves_gift_cards_only_from_a_file_beside_it(tmp_path: Path, files: str, cards: bool) -> None:
+    shop = "url: https://shop.example, consumer_key: env:K, consumer_secret: env:S"
+    (tmp_path / "shop.yaml").write_text(f"source: {{type: woocommerce, {shop}, files: {files}}}")
+    named = read_migration(tmp_path / "shop.yaml").source.named_types()
+    assert (ResourceType.GIFT_CARDS in named) is cards
+    assert ResourceType.PRODUCTS in named

@@ -45,6 +45,11 @@ class WooCommerceSettings(RestModel):
             raise ValueError("give application_user and application_password, or neither")
         return self
 
+    def named_types(self) -> tuple[ResourceType, ...]:
+        """All but gift cards, unless a file beside the shop has them: WooCommerce itself has none."""
+        has_cards = ResourceType.GIFT_CARDS in self.files
+        return tuple(kind for kind in ResourceType if kind is not ResourceType.GIFT_CARDS or has_cards)
+
     def files_beside(self) -> FilesSettings | None:
         """The settings of the files that are read beside the shop."""
         if not self.files:

@@ -7,7 +7,7 @@ items. The quantities are kept with the variants.
 from typing import Any
 
 from graftport_dagster.simulator import locations, variants
-from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
+from graftport_dagster.simulator.answers import Refused, TopLevelError, not_simulated, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.state import Object, split_gid
@@ -19,6 +19,7 @@ _REASONS = (  # noqa: SIM905 - words read better in a line
 ).split()
 _MOST = 1_000_000_000
 _NAMES = ("available", "on_hand")
+_ADJUSTABLE = ("available", "damaged", "incoming", "quality_control", "reserved", "safety_stock")
 
 
 def _variant(call: Call, item_id: str) -> Object | None:
@@ -47,17 +48,46 @@ def _adjust(call: Call, arguments: Arguments) -> Object:
     if any("changeFromQuantity" not in it for it in given["changes"]):
         message = "InventoryChangeInput must include the following argument: changeFromQuantity."
         raise TopLevelError("INVALID_FIELD_ARGUMENTS", message)
-    errors = _common_errors(given, "changes")
+    errors = _common_errors(given, "changes") + _ledger_errors(given)
     for index, it in enumerate(given["changes"]):
         errors.extend(_place_errors(call, it, ["input", "changes", index]))
     if errors:
         raise Refused(errors)
+    if given["name"] != "available":
+        raise not_simulated(f"adjusting '{given['name']}' quantities")
     changes = []
     for it in given["changes"]:
         variant = _variant(call, it["inventoryItemId"]) or {"levels": {}}
         had = variant["levels"].get(it["locationId"], 0)
         changes.append(_put(call, it, given["name"], had + it["delta"]))
     return {"inventoryAdjustmentGroup": _group(call, given, changes)}
+
+
+def _ledger_errors(given: Object) -> list[Object]:
+    """What Shopify says of the documents that quantities other than available must name."""
+    name, documents = given["name"], [it.get("ledgerDocumentUri") for it in given["changes"]]
+    errors = []
+    if name not in _ADJUSTABLE:
+        message = f"The specified quantity name is invalid. Valid values are: {', '.join(_ADJUSTABLE)}."
+        errors.append(user_error(["input", "name"], message, "INVALID_QUANTITY_NAME"))
+    for index, uri in enumerate(documents):
+        at: list[str | int] = ["input", "changes", index, "ledgerDocumentUri"]
+        if name == "available" and uri is not None:
+            message = "A ledger document URI is not allowed when adjusting available."
+            errors.append(user_error(at, message, "INVALID_AVAILABLE_DOCUMENT"))
+        elif name in _ADJUSTABLE and name != "available" and uri is None:
+            message = "A ledger document URI is required except when adjusting available."
+            errors.append(user_error(at, message, "INVALID_QUANTITY_DOCUMENT"))
+        elif (uri or "").startswith("gid://shopify/"):
+            message = "Internal (gid://shopify/) ledger documents are not allowed to be adjusted via API."
+            errors.append(user_error(at, message, "INTERNAL_LEDGER_DOCUMENT"))
+    if len(set(documents)) > 1:
+        message = (
+            "All changes must have the same ledger document URI or, in the case of adjusting available, "
+            "no ledger document URI."
+        )
+        errors.append(user_error(["input", "changes"], message, "MAX_ONE_LEDGER_DOCUMENT"))
+    return errors
 
 
 def _common_errors(given: Object, many: str) -> list[Object]:
@@ -67,7 +97,8 @@ def _common_errors(given: Object, many: str) -> list[Object]:
         errors.append(user_error(["input", "reason"], message, "INVALID_REASON"))
     pairs = [(it["inventoryItemId"], it["locationId"]) for it in given[many]]
     for index, pair in enumerate(pairs):
-        if pairs.count(pair) > 1:
+        # Adjustments of one place add up.
+        if many == "quantities" and pairs.count(pair) > 1:
             message = "The combination of inventoryItemId and locationId must be unique."
             code = "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"
             errors.append(user_error(["input", many, index, "locationId"], message, code))

@@ -2,14 +2,19 @@
 
 Each `test_recorded_*.py` has a table of mutations with what provokes their errors. What cannot be
 provoked is listed with its reason;
-a record that is neither provoked nor listed fails.
+a record that is neither provoked nor listed fails, and so does a mutation that was recorded, is executed
+and stands in no table.
 """
 
+import importlib.util
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from graftport_dagster.simulator.registry import PARTS
 
 pytestmark = pytest.mark.shared
 
@@ -347,3 +352,19 @@ EXCUSED = {
 @pytest.mark.parametrize("mutation", sorted(PROVOKE))
 def test_recorded_user_errors_are_answered_in_the_same_words(shop: Any, recorded: Any, mutation: str) -> None:
     assert recorded.missing(mutation, PROVOKE[mutation](shop), EXCUSED) == []
+
+
+def test_every_recorded_mutation_that_is_executed_has_its_errors_provoked(recorded: Any) -> None:
+    executed = {name for part in PARTS for name in part.mutations}
+    provoked = {name for path in Path(__file__).parent.glob("test_recorded_*.py") for name in _table_of(path)}
+    assert executed & recorded.mutations == provoked & recorded.mutations
+
+
+def _table_of(path: Path) -> dict[str, Any]:
+    specification = importlib.util.spec_from_file_location(f"table_{path.stem}", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    table: dict[str, Any] = module.PROVOKE
+    return table

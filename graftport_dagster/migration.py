@@ -102,6 +102,7 @@ class Defaults(Settings):
     max_deleted_share: Annotated[float, Field(ge=0, le=1)] = 0.05
     max_changed_share: Annotated[float, Field(ge=0, le=1)] | None = None
     adopt_existing: Literal["never", "by_natural_key"] = "never"
+    drift: Literal["overwrite", "hold"] = "overwrite"
     abort_after: Annotated[int, Field(ge=1)] = 25
 
 

@@ -6,11 +6,14 @@ create, and `collectionByIdentifier` finds by it at once; userErrors are plain (
 
 from collections.abc import Sequence
 
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.loaders.products import custom_id, id_metafield
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
+
+_WATCHED = ("title", "handle", "descriptionHtml", "sortOrder", "templateSuffix", "seo")
 
 
 class CollectionLoader:
@@ -20,6 +23,8 @@ class CollectionLoader:
     repeats_creation = False
     has_identifier = True
     publishes = True
+    watched_document = "collections_watched"
+    unwatched_groups = frozenset({"members"})
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""
@@ -64,8 +69,11 @@ class CollectionLoader:
             for index, source in enumerate(self._settled_sources(plan, collection, caller))
         )
         gone = tuple(key for key in plan.parts if key not in {part.key for part in parts})
-        snapshot = {"updatedAt": collection["updatedAt"]}
-        return Landed(collection["id"], collection["handle"], parts, gone, snapshot)
+        return Landed(collection["id"], collection["handle"], parts, gone, snapshot(self, plan, collection))
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """The collection's own fields."""
+        return {name: node[name] for name in _WATCHED if name in node}
 
     def _settled_sources(self, plan: Plan, collection: JsonObject, caller: Caller) -> list[JsonObject]:
         """The sources that the payload gives; older ones, also of a call whose answer was lost, are taken away."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from graftport_dagster.loaders import metafields
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step, Unsent
 from graftport_dagster.loaders.products import custom_id
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, json_hash
@@ -34,6 +35,8 @@ class CustomerLoader:
     repeats_creation = True
     has_identifier = True
     publishes = False
+    watched_document = "customers_watched"
+    unwatched_groups = _IN_FURTHER_STEPS
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""
@@ -110,8 +113,11 @@ class CustomerLoader:
                     parts.append(Identity(key, node["id"]))
         present = {part.key for part in parts}
         gone = tuple(key for key in plan.parts if given is not None and key not in present)
-        snapshot = {"updatedAt": customer["updatedAt"]}
-        return Landed(customer["id"], "", tuple(parts), gone, snapshot)
+        return Landed(customer["id"], "", tuple(parts), gone, snapshot(self, plan, customer))
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """The customer's own fields; consent is looked after in its own steps."""
+        return {name: node[name] for name in _READABLE if name in node}
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:
         """The customer that carries our id."""

@@ -22,9 +22,20 @@ from graftport_dagster.errors import (
     UnclearError,
     UnknownOutcomeError,
 )
+from graftport_dagster.loaders.drift import look
 from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, Landed, LoadContext, Loader, Plan, Repeats
 from graftport_dagster.loaders.planner import Planner
-from graftport_dagster.loaders.sending import Answered, GoneError, Joined, Published, Sender, Sent, Stepped, Threads
+from graftport_dagster.loaders.sending import (
+    Answered,
+    GoneError,
+    Joined,
+    Published,
+    Sender,
+    Sent,
+    Spent,
+    Stepped,
+    Threads,
+)
 from graftport_dagster.loaders.steps import Course, course, gathered
 from graftport_dagster.records import Identity, Outcome, RecordKey
 from graftport_dagster.shopify.client import Shop
@@ -117,12 +128,28 @@ class Loading:
         plans, settlements, untried = self._planner.plan(batch)
         self.tally.outcomes.update(untried)
         self._settle(settlements)
+        if any(plan.snapshot for plan in plans):
+            plans, held = self._looked_at(plans)
+            self._settle(held)
         # Intents are committed only for calls about to leave: after a kill each must be cleared up.
         for chunk in _chunks(plans, _AHEAD * self._concurrency):
             if not self._goes_on():
                 break
             self._send(chunk)
             self._drain(down_to=self._concurrency)
+
+    def _looked_at(self, plans: list[Plan]) -> tuple[list[Plan], list[Settlement]]:
+        """What may be sent of the plans, once the store was asked for edits since our last write."""
+        spent = Spent(self._shop)
+        try:
+            return look(self._loader, self._context, spent, plans)
+        except TransientError:
+            if self._context.should_stop():
+                return [], []
+            raise
+        finally:
+            self.tally.calls += spent.calls
+            self.tally.cost += spent.cost
 
     def _send(self, chunk: Sequence[Plan]) -> None:
         to_send = []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Migration
@@ -96,6 +96,8 @@ class Plan:
     open_steps: Mapping[str, OpenStep] = field(default_factory=dict)
     done_steps: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[tuple[str, str], ...] = ()
+    # What Shopify answered to our last write, of an update; `drift.py` compares with it.
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
     # `archive` or `delete`, for a record that is gone from the source.
     withdrawal: str = ""
 

@@ -6,6 +6,7 @@ load does.
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import Any
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, MissingReferenceError, RecordError
 from graftport_dagster.loaders.groups import field_groups, immutable_fields, select
@@ -39,6 +40,7 @@ class Planner:
         done = _set(batch, steps)
         referred = self._referred(batch)
         identities = self._identities(referred)
+        snapshots = self._snapshots(batch)
         plans: list[Plan] = []
         settlements: list[Settlement] = []
         untried: list[Outcome] = []
@@ -48,7 +50,7 @@ class Planner:
                 continue
             known = _Known(
                 parts.get(record.source_id, {}), record.source_id in done, referred[record.source_id], identities,
-                steps.get(record.source_id, {}),
+                steps.get(record.source_id, {}), snapshots.get(record.source_id, {}),
             )  # fmt: skip
             made = self._guarded(record, known)
             if isinstance(made, Plan):
@@ -56,6 +58,15 @@ class Planner:
             else:
                 settlements.append(made)
         return plans, settlements, untried
+
+    def _snapshots(self, batch: Sequence[LoadInput]) -> Mapping[str, Mapping[str, Any]]:
+        """What Shopify answered last, of the records that are there."""
+        there = [record.source_id for record in batch if record.gid and record.landed_groups]
+        if not there:
+            return {}
+        return self._context.store.loads.snapshots(
+            self._context.migration.slug, self._context.store_gid, self._loader.resource_type, there
+        )
 
     def _done_steps(self, batch: Sequence[LoadInput]) -> Mapping[str, Mapping[str, str]]:
         """Source id → step → the hash of what it was done for."""
@@ -192,6 +203,7 @@ class Planner:
             is_set=known.is_set,
             open_steps=opened,
             done_steps=known.done_steps,
+            snapshot=known.snapshot,
         )
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
@@ -320,6 +332,7 @@ class _Known:
     referred: tuple[RecordKey, ...] | RecordError
     identities: Mapping[RecordKey, Identity]
     done_steps: Mapping[str, str]
+    snapshot: Mapping[str, Any]
 
 
 def unsent(record: LoadInput, outcome: Outcome, *, reason: str = "", error: Exception | None = None) -> Settlement:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.loaders.stock import ITEM, carries_stock, is_all_that_changed, stock_steps
 from graftport_dagster.loaders.variants import VARIANT, options_of, variant_ids, wanted_options
@@ -26,6 +27,10 @@ _CERTAINLY_CHEAP = 100
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".webp"})
 _LONGEST_STEM, _MARK = 100, 10
 _READABLE = ("title", "handle", "descriptionHtml", "vendor", "productType", "status", "tags", "seo")
+_WATCHED = ("title", "handle", "descriptionHtml", "vendor", "productType", "status", "tags", "seo", "templateSuffix")
+_WATCHED_OF_A_VARIANT = ("price", "compareAtPrice", "barcode", "sku")
+# So many the query for them reads.
+_MOST_WATCHED = 100
 _READABLE_OF_A_VARIANT = ("sku", "barcode", "price", "compareAtPrice", "inventoryPolicy", "taxable")
 
 
@@ -46,6 +51,8 @@ class ProductLoader:
     repeats_creation = True
     has_identifier = True
     publishes = True
+    watched_document = "products_watched"
+    unwatched_groups = frozenset({"stock"})
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""
@@ -142,8 +149,15 @@ class ProductLoader:
             handle=product["handle"],
             parts=tuple(parts),
             gone=self._gone(plan, parts),
-            snapshot={"updatedAt": product["updatedAt"], "status": product["status"]},
+            snapshot=snapshot(self, plan, product),
         )
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """The product's own fields, and of each variant what a merchant edits."""
+        found = {name: node[name] for name in _WATCHED if name in node}
+        for variant in (node.get("variants") or {}).get("nodes", ())[:_MOST_WATCHED]:
+            found |= {f"variants/{variant['id']}/{name}": variant.get(name) for name in _WATCHED_OF_A_VARIANT}
+        return found
 
     def _name_variants(self, plan: Plan, gids: Mapping[str, str], caller: Caller) -> None:
         """Gives variants their ids by calls of their own, where one call could not take them all."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graftport_dagster.errors import GraftportError, RecordError
+from graftport_dagster.loaders.drift import look
 from graftport_dagster.loaders.masking import masked_diff, masked_envelope
 from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import Planner, unsent
@@ -71,6 +72,10 @@ class Rehearsal:
             self.rehearsed.outcomes.update(untried)
             # In a dry run the store keeps these as the run's own attempts only, for its report.
             self.context.store.loads.settle(self._lease, self.context.run, settlements)
+            if self._look is not None:
+                plans, held = look(self._loader, self.context, self._look, plans)
+                self.context.store.loads.settle(self._lease, self.context.run, held)
+                settlements += held
             verdicts = [self._unsent(settlement) for settlement in settlements]
             verdicts += [self._guarded(plan) for plan in plans]
             yield verdicts
@@ -109,7 +114,8 @@ class Rehearsal:
         self.rehearsed.cost += cost
         self.rehearsed.calls += (call is not None) + shares + (_PUBLISH_CALLS if plan.publications else 0)
         verdict = "create" if plan.is_new else "update"
-        return Verdict(plan.record.source_id, verdict, "", masked_diff(diff), cost, masked_envelope(plan.envelope))
+        said = " ".join(message for _, message in plan.warnings)
+        return Verdict(plan.record.source_id, verdict, said, masked_diff(diff), cost, masked_envelope(plan.envelope))
 
     def _withdrawal(self, plan: Plan) -> Verdict:
         self.rehearsed.outcomes[Outcome.DELETED if plan.withdrawal == "delete" else Outcome.ARCHIVED] += 1

@@ -118,7 +118,7 @@ class Sender:
         return self._counted(plan, self._send)
 
     def _counted(self, plan: Plan, work: Callable[[Plan, Caller], Sent]) -> Sent:
-        spent = _Spent(self._shop)
+        spent = Spent(self._shop)
         try:
             sent = work(plan, spent)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
@@ -129,7 +129,7 @@ class Sender:
 
     def step(self, course: Course) -> Stepped:
         """The step whose turn it is; an earlier call of it is cleared up first."""
-        spent = _Spent(self._shop)
+        spent = Spent(self._shop)
         try:
             stepped = self._step(course, spent)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
@@ -164,7 +164,7 @@ class Sender:
 
     def together(self, courses: Sequence[Course]) -> Joined:
         """One step of many records, which go together; what is refused of one does not keep the others back."""
-        spent = _Spent(self._shop)
+        spent = Spent(self._shop)
         try:
             results = Joining(courses, self._key_of).send(spent)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
@@ -373,7 +373,7 @@ class Joining:
         return places[0] if places and places[0] < count else -1
 
 
-class _Spent:
+class Spent:
     """Passes calls on and counts what one attempt asks of the shop, look-ups included."""
 
     def __init__(self, shop: Shop) -> None:
@@ -382,6 +382,7 @@ class _Spent:
         self.cost = 0.0
 
     def call(self, document: str, variables: JsonObject, *, repeatable: bool) -> Answer:
+        """The shop's answer."""
         self.calls += 1
         answer = self._shop.call(document, variables, repeatable=repeatable)
         self.calls += answer.calls - 1

@@ -158,10 +158,14 @@ class World:
         found: list[JsonObject] = requests.get(f"{self.url}/_simulator/objects?type={kind}", timeout=10).json()
         return found
 
-    def writes(self) -> list[JsonObject]:
+    def asked(self) -> list[JsonObject]:
+        """Everything that Shopify was asked."""
         asked = requests.get(f"{self.url}/_simulator/requests?after=0", timeout=10).json()
-        requests_made = asked["requests"] if isinstance(asked, dict) else asked
-        return [request for request in requests_made if request["writes"]]
+        found: list[JsonObject] = asked["requests"] if isinstance(asked, dict) else asked
+        return found
+
+    def writes(self) -> list[JsonObject]:
+        return [request for request in self.asked() if request["writes"]]
 
     def fault(self, fault: str, operation: str, **more: Any) -> None:
         rule = {"fault": fault, "operation": operation, "times": 1, **more}

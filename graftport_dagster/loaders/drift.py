@@ -1,0 +1,152 @@
+"""Fields of ours that somebody edited in Shopify since our last write, noticed before they are overwritten.
+
+What Shopify answered to that write is kept with the record (`landed_snapshots`). Before an update its
+time of change is asked for, 250 records a call, and where that moved, the fields themselves. A loader
+whose type is watched implements `Watching`. Only what the update is about to send is looked at;
+whether it is then sent or held says `options.drift` in the migration file.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Protocol, runtime_checkable
+
+from graftport_dagster.errors import DriftError
+from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
+from graftport_dagster.loaders.planner import unsent
+from graftport_dagster.records import JsonObject, Outcome
+from graftport_dagster.shopify.documents import document
+from graftport_dagster.store.record_store import Settlement
+
+_MOST_IDS = 250
+# With up to 100 variants each, so many stay below what one call may cost.
+_MOST_READ = 50
+_LONGEST_KEPT = 120
+_MOST_NAMED = 8
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """What a loader says of its type where edits in Shopify are noticed."""
+
+    @property
+    def watched_document(self) -> str:
+        """The file of the query that reads many objects by `ids`, with the fields that are watched."""
+
+    @property
+    def unwatched_groups(self) -> frozenset[str]:
+        """Groups of fields that are not watched here: an update of nothing else needs no look."""
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """The fields of one object, as the payload's `input` names them; deeper ones as `variants/<GID>/price`."""
+
+
+def snapshot(loader: Watching, plan: Plan, node: JsonObject, **more: Any) -> JsonObject:
+    """What is kept of an answer: when the object changed, and each field of ours as Shopify has it now.
+
+    Of a filtered update only what it sent is taken from the answer; the rest stays as it was kept before.
+    """
+    sent = plan.envelope["input"]
+    now = {name: _kept(value) for name, value in loader.watched(node).items() if _is_ours(name, sent)}
+    if plan.groups is None:
+        return {"updatedAt": node["updatedAt"], "fields": now, **more}
+    # The time stays as well: what was not sent may have been edited before this write.
+    before = plan.snapshot.get("fields", {})
+    return {"updatedAt": plan.snapshot.get("updatedAt"), "fields": {**before, **now}, **more}
+
+
+def look(
+    loader: Loader, context: LoadContext, caller: Caller, plans: Sequence[Plan]
+) -> tuple[list[Plan], list[Settlement]]:
+    """The plans that may be sent, with a warning where they overwrite an edit; settlements of those that are held."""
+    kept = list(plans)
+    if not isinstance(loader, Watching):
+        return kept, []
+    watched = [plan for plan in plans if _overwrites(plan, loader.unwatched_groups)]
+    if not watched:
+        return kept, []
+    edited = dict(_edited(loader, caller, watched))
+    if not edited:
+        return kept, []
+    held = context.migration.options.drift == "hold"
+    settlements = [_held(plan, edited[plan.gid]) for plan in plans if held and plan.gid in edited]
+    if held:
+        return [plan for plan in plans if plan.gid not in edited], settlements
+    return [_warned(plan, edited[plan.gid]) if plan.gid in edited else plan for plan in plans], []
+
+
+def _overwrites(plan: Plan, unwatched: frozenset[str]) -> bool:
+    is_update = bool(plan.snapshot.get("fields")) and not plan.withdrawal and not plan.is_set
+    return is_update and bool(plan.changed - unwatched)
+
+
+def _edited(loader: Watching, caller: Caller, plans: Sequence[Plan]) -> Iterator[tuple[str, list[str]]]:
+    by_gid = {plan.gid: plan for plan in plans}
+    moved = [
+        node["id"]
+        for node in _nodes("updated_at", list(by_gid), _MOST_IDS, caller)
+        if node.get("updatedAt") != by_gid[node["id"]].snapshot.get("updatedAt")
+    ]
+    for node in _nodes(loader.watched_document, moved, _MOST_READ, caller):
+        if names := list(_differing(by_gid[node["id"]], loader.watched(node))):
+            yield node["id"], names
+
+
+def _nodes(file: str, gids: Sequence[str], most: int, caller: Caller) -> Iterator[JsonObject]:
+    """The objects that are still there."""
+    left = iter(gids)
+    while chunk := list(islice(left, most)):
+        answer = caller.call(document(file), {"ids": chunk}, repeatable=True).data
+        yield from (node for node in answer["nodes"] if node)
+
+
+def _differing(plan: Plan, now: Mapping[str, Any]) -> Iterator[str]:
+    """The names of what differs from the snapshot and from what is to be sent, each once."""
+    sent, kept, told = plan.envelope["input"], plan.snapshot["fields"], set()
+    for name, value in now.items():
+        if name not in kept or kept[name] == _kept(value) or not _is_ours(name, sent):
+            continue
+        top, _, rest = name.partition("/")
+        if not rest and _kept(sent[top]) == _kept(value):
+            continue
+        label = f"{top}.{rest.rpartition('/')[2]}" if rest else top
+        if label not in told:
+            told.add(label)
+            yield label
+
+
+def _is_ours(name: str, sent: JsonObject) -> bool:
+    """Whether the payload gives the field; what it leaves to Shopify is not ours to watch."""
+    top, _, rest = name.partition("/")
+    if not rest or top not in sent:
+        return top in sent
+    inner = rest.rpartition("/")[2]
+    return any(inner in item for item in sent[top])
+
+
+def _kept(value: Any) -> Any:
+    """The value as it is kept: order in lists does not count, and of a long text its digest will do."""
+    if isinstance(value, list):
+        return sorted(str(item) for item in value)
+    if isinstance(value, str) and len(value) > _LONGEST_KEPT:
+        return "#" + hashlib.blake2b(value.encode(), digest_size=12).hexdigest()
+    return value
+
+
+def _warned(plan: Plan, names: list[str]) -> Plan:
+    said = f"Edited in Shopify since our last write, and overwritten: {_listed(names)}."
+    return replace(plan, warnings=(*plan.warnings, ("DRIFTED", said)))
+
+
+def _held(plan: Plan, names: list[str]) -> Settlement:
+    error = DriftError(
+        f"Edited in Shopify since our last write: {_listed(names)}.", code="DRIFTED", path=f"input.{names[0]}",
+        hint="Carry the edit over into the source, or set options.drift: overwrite.",
+    )  # fmt: skip
+    return unsent(plan.record, Outcome.HELD, reason=error.held_for, error=error)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

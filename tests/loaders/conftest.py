@@ -1,7 +1,7 @@
 """A record store, a simulated Shopify store in a process of its own, and short ways to stage and load."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ class World:
     patience_seconds: float = 20
     # Longer than a lost call can still be running.
     a_while: timedelta = timedelta(minutes=10)
+    # Of a process that may be killed, so that the next one takes its lease over.
+    host: str = ""
+    pid: int = 0
     runs: int = 0
     # Of rehearsals.
     verdicts: list[JsonObject] = field(default_factory=list)
@@ -64,7 +67,8 @@ class World:
 
     def begin(self, **options: Any) -> Run:
         self.runs += 1
-        return self.store.runs.start(Run(f"run-{self.runs}", MIGRATION, RunOptions(**options)))
+        run = self.store.runs.start(Run(f"run-{self.runs}", MIGRATION, RunOptions(**options)))
+        return replace(run, host=self.host, pid=self.pid)
 
     def stage(self, resource_type: ResourceType, payloads: dict[str, JsonObject]) -> None:
         run, data = self.begin(), Dataset(MIGRATION)

@@ -10,6 +10,7 @@ from typing import Any
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, MissingReferenceError, RecordError
 from graftport_dagster.loaders.groups import field_groups, immutable_fields, select
+from graftport_dagster.loaders.membership import check_membership
 from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Loader, Plan
 from graftport_dagster.loaders.references import address, references, resolve
 from graftport_dagster.loaders.routes import Routes
@@ -17,6 +18,8 @@ from graftport_dagster.loaders.steps import course, immutable
 from graftport_dagster.loaders.variants import unknown_variants
 from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType
 from graftport_dagster.store.record_store import Dataset, LoadInput, OpenStep, Settlement
+
+_OF_COLLECTIONS = frozenset({ResourceType.COLLECTIONS, ResourceType.PRODUCTS})
 
 
 class Planner:
@@ -181,6 +184,8 @@ class Planner:
         has_landed = _has_landed(record)
         if has_landed and self._options.conflict_strategy == "skip" and not known.is_set and not opened:
             return unsent(record, Outcome.SKIPPED, reason="conflict strategy skip")
+        if self._loader.resource_type in _OF_COLLECTIONS:
+            check_membership(self._loader.resource_type, record.payload, self._context.migration.settings)
         groups = self._groups(record, {record.source_id} if known.is_set else set())
         envelope = record.payload if groups is None else self._selected(record, groups, known)
         is_new = not has_landed or not record.gid

@@ -97,3 +97,51 @@ def test_the_picture_of_a_collection_is_uploaded_once(world: World) -> None:
     assert all("image" not in it["variables"]["collection"] for it in updates)
     (collection,) = world.objects("Collection")
     assert (collection["image"]["src"], collection["sortOrder"]) == ("https://example.com/c.jpg", "PRICE_ASC")
+
+
+def chosen(*products: dict[str, Any]) -> dict[str, Any]:
+    selections = [{"productId": it} for it in products]
+    source = {"source": {"title": "Chosen", "inclusion": {"selections": selections}}}
+    return {"input": {"title": "C", "sources": [source]}, "publications": []}
+
+
+def owned_by(world: World, owner: str) -> None:
+    world.migration = world.migration.model_copy(update={"settings": {"members": owner}})
+
+
+def test_a_collection_that_names_products_waits_for_them_and_follows_the_source(
+    world: World, make_product: Make, reference: Make
+) -> None:
+    owned_by(world, "collections")
+    world.stage(PRODUCTS, {name: make_product(name) for name in "pq"})
+    world.stage(COLLECTIONS, {"c": chosen(reference("products", "p"), reference("products", "q"))})
+    assert outcomes(world.load(COLLECTIONS)) == {"held": 1}
+    world.load(PRODUCTS)
+    assert outcomes(world.load(COLLECTIONS)) == {"created": 1}
+    assert len(world.objects("Collection")[0]["products"]) == 2
+    world.stage(COLLECTIONS, {"c": chosen(reference("products", "q"))})
+    assert outcomes(world.load(COLLECTIONS)) == {"updated": 1}
+    gids = {it["handle"]: it["id"] for it in world.objects("Product")}
+    assert world.objects("Collection")[0]["products"] == [gids["q"]]
+    assert outcomes(world.load(COLLECTIONS)) == {}
+    # A product that changes leaves the members alone.
+    world.stage(PRODUCTS, {name: make_product(name, vendor="v") for name in "pq"})
+    world.load(PRODUCTS)
+    assert world.objects("Collection")[0]["products"] == [gids["q"]]
+
+
+@pytest.mark.parametrize("owner", ["products", "collections"])
+def test_members_are_never_said_by_both_sides(world: World, make_product: Make, reference: Make, owner: str) -> None:
+    owned_by(world, owner)
+    world.stage(COLLECTIONS, {"c": {"input": {"title": "C"}, "publications": []}})
+    world.load(COLLECTIONS)
+    world.stage(PRODUCTS, {"p": make_product("P", collections=[reference("collections", "c")])})
+    world.load(PRODUCTS)
+    world.stage(COLLECTIONS, {"c": chosen()})
+    world.stage(PRODUCTS, {"q": make_product("Q")})
+    world.load(PRODUCTS)
+    world.stage(COLLECTIONS, {"c": chosen(reference("products", "q"))})
+    world.load(COLLECTIONS)
+    (refused,) = world.incomplete()
+    assert refused["code"] == "MEMBERS_ELSEWHERE"
+    assert refused["resource_type"] == ("collections" if owner == "products" else "products")

@@ -141,3 +141,19 @@ def test_woocommerce_moves_gift_cards_only_from_a_file_beside_it(tmp_path: Path,
     named = read_migration(tmp_path / "shop.yaml").source.named_types()
     assert (ResourceType.GIFT_CARDS in named) is cards
     assert ResourceType.PRODUCTS in named
+
+
+@pytest.mark.parametrize(
+    ("source", "types"),
+    [
+        ("magento_export: {path: p.csv}", "collections products redirects"),
+        ("files: {products: {path: p.csv, format: magento_export}}", "collections products redirects"),
+        ("magento_export: {path: p.csv}, files: {orders: {path: o.csv}}", "collections products orders redirects"),
+        ("files: {orders: {path: o.csv}}", "orders"),
+        ("woocommerce_export: {path: p.csv}", "collections products"),
+    ],
+)
+def test_a_file_of_files_moves_the_types_that_it_has_rows_for(tmp_path: Path, source: str, types: str) -> None:
+    path = tmp_path / "acme.yaml"
+    path.write_text(f"source: {{platform: magento, {source}}}\n", encoding="utf-8")
+    assert [str(kind) for kind in read_migration(path).source.named_types()] == types.split()

@@ -13,6 +13,10 @@ from graftport_dagster.records import ResourceType
 from graftport_dagster.settings import Secret, Settings
 from graftport_dagster.source_settings.source_model import Platform, SourceModel
 
+# What the native product exports give.
+_OF_WOOCOMMERCE_EXPORT = (ResourceType.COLLECTIONS, ResourceType.PRODUCTS)
+_OF_MAGENTO_EXPORT = (*_OF_WOOCOMMERCE_EXPORT, ResourceType.REDIRECTS)
+
 
 class FileSpec(Settings):
     """One file of rows, or one at an address of the web. What is not given is found out."""
@@ -71,5 +75,16 @@ class FilesSettings(SourceModel):
     max_download_mb: Annotated[float, Field(gt=0)] = 2048
 
     def named_types(self) -> tuple[ResourceType, ...]:
-        """Those that a file is named for; an export gives several that are not named."""
-        return () if self.magento_export or self.woocommerce_export else tuple(self.files)
+        """Those that a file is named for, and those that an export gives."""
+        given = set(self.files)
+        if self.magento_export or self._has_export_named_as_file:
+            given.update(_OF_MAGENTO_EXPORT)
+        if self.woocommerce_export:
+            given.update(_OF_WOOCOMMERCE_EXPORT)
+        return tuple(kind for kind in ResourceType if kind in given)
+
+    @property
+    def _has_export_named_as_file(self) -> bool:
+        products = self.files.get(ResourceType.PRODUCTS, [])
+        specs = products if isinstance(products, list) else [products]
+        return any(spec.format == "magento_export" for spec in specs)

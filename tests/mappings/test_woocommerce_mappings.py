@@ -124,9 +124,25 @@ def test_the_part_of_a_variant_is_the_variations_own_id() -> None:
     ],
 )
 def test_a_sale_price_counts_while_its_dates_last(fields: JsonObject, price: str, before: str | None) -> None:
-    dates = {"date_on_sale_from_gmt": None, "date_on_sale_to_gmt": None}
+    names = ("date_on_sale_from_gmt", "date_on_sale_to_gmt", "date_on_sale_from", "date_on_sale_to")
+    dates: JsonObject = dict.fromkeys(names)
     (variant,) = mapped_product(product(regular_price="20", **{**dates, **fields}))[0]["variants"]
     assert (variant["price"], variant.get("compareAtPrice")) == (price, before)
+
+
+def test_on_both_dates_of_a_sale_the_record_is_looked_at_again() -> None:
+    row = product(regular_price="20", sale_price="15", date_on_sale_from_gmt="2026-07-01T00:00:00",
+                  date_on_sale_to_gmt="2026-07-31T00:00:00")  # fmt: skip
+    bindings = {"settings": {}, "publications": ["Online Store"], "platform": "woocommerce", "now": NOW}
+    found = packaged(ResourceType.PRODUCTS).evaluate(row, bindings, record_id="1")
+    assert found.valid_until == "2026-07-01T00:00:00Z"
+
+
+def test_sale_dates_of_a_file_are_in_the_shops_own_zone() -> None:
+    row = product(regular_price="20", sale_price="15", date_on_sale_from_gmt=None, date_on_sale_to_gmt=None,
+                  date_on_sale_from=None, date_on_sale_to="2026-06-15 13:00:00")  # fmt: skip
+    assert mapped_product(row)[0]["variants"][0]["price"] == "15.00"
+    assert mapped_product(row, time_zone="Europe/Berlin")[0]["variants"][0]["price"] == "20.00"
 
 
 def test_a_variation_for_any_value_becomes_a_variant_for_each_that_has_none() -> None:
@@ -574,6 +590,7 @@ def test_a_market_is_where_the_shop_sells_besides_its_own_country() -> None:
     assert given["priceInclusions"]["taxPricingStrategy"] == "INCLUDES_TAXES_IN_PRICE"
     both = mapped(ResourceType.MARKETS, row, home_country=True, market_name="Old shop")[0]["input"]
     assert (both["name"], len(both["conditions"]["regionsCondition"]["regions"])) == ("Old shop", 2)
+    assert mapped(ResourceType.MARKETS, row, excluded_countries=["AT"])[0]["exclude"] is True
     assert mapped(ResourceType.MARKETS, {**row, "allowed_countries": "all"})[0]["exclude"] is True
     assert mapped(ResourceType.MARKETS, {**row, "specific_countries": ["DE"]})[0]["exclude"] is True
 

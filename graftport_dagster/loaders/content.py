@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from graftport_dagster.loaders.blog_homes import BlogHomes
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.loaders.products import ID_KEY, ID_NAMESPACE
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType
@@ -17,6 +18,7 @@ from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
 _PAGE = 100
+_WATCHED = ("title", "handle", "body", "summary", "tags", "templateSuffix")
 
 
 class BlogLoader:
@@ -26,6 +28,8 @@ class BlogLoader:
     repeats_creation = False
     has_identifier = False
     publishes = False
+    watched_document = "content_watched"
+    unwatched_groups = frozenset({"image", "metafields", "status"})
 
     def __init__(self) -> None:
         self._homes = BlogHomes()
@@ -73,7 +77,11 @@ class BlogLoader:
         kind = _kind(plan)
         it = answer[kind]
         blogs = tuple(part for key, part in plan.parts.items() if key.part == "blog")
-        return Landed(it["id"], _address(kind, it), blogs, snapshot={"updatedAt": it["updatedAt"]})
+        return Landed(it["id"], _address(kind, it), blogs, snapshot=snapshot(self, plan, it))
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """What is written in it; whether it is visible follows the clock."""
+        return {name: node[name] for name in _WATCHED if name in node}
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:  # noqa: ARG002 - the protocol's
         """None: nothing is found by a metafield."""

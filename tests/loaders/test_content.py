@@ -1,6 +1,7 @@
 """Articles and pages land once, in a blog that is made once, and never over somebody else's."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -178,6 +179,22 @@ def test_a_filtered_load_sends_the_tags_alone(world: World) -> None:
     assert outcomes(world.load(BLOGS, field_filter={BLOGS: frozenset({"tags"})})) == {"updated": 1}
     (one,) = world.objects("Article")
     assert (one["tags"], one["body"]) == (["b"], "<p>x</p>")
+
+
+def test_an_edit_in_shopify_is_named_before_it_is_overwritten_or_held(world: World) -> None:
+    world.stage(BLOGS, {"1": article(), "2": page()})
+    world.load(BLOGS)
+    # The time of change has no fractions of a second.
+    time.sleep(1.1)
+    for kind in ("Article", "Page"):
+        world.edit(world.objects(kind)[0]["id"], body="<p>by hand</p>")
+    world.stage(BLOGS, {"1": article(body="<p>new</p>"), "2": page(body="<p>new</p>")})
+    world.options(drift="hold")
+    assert outcomes(world.load(BLOGS)) == {"held": 2}
+    assert {(one["code"], one["path"]) for one in world.incomplete()} == {("DRIFTED", "input.body")}
+    world.options(drift="overwrite")
+    assert outcomes(world.load(BLOGS)) == {"updated": 2}
+    assert world.warnings(BLOGS) == {"DRIFTED": 2}
 
 
 def test_a_redirect_leads_to_the_address_of_an_article_and_of_a_page(world: World, reference: Any) -> None:

@@ -12,7 +12,7 @@ from graftport_dagster.shopify.trim_schema import SCHEMA_FILE
 DOCUMENTS = sorted(path.stem for path in (SCHEMA_FILE.parent / "documents").glob("*.graphql"))
 LARGEST: dict[str, Any] = {
     "variants": 250, "media": 250, "collections": 250, "metafields": 250, "first": 250, "locations": 250,
-    "publications": 250, "input": {},
+    "publications": 250, "input": {}, "ids": ["gid://shopify/Product/1"] * 50,
 }  # fmt: skip
 
 

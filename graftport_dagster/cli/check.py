@@ -7,6 +7,7 @@ is wrong with a mapping. Here their answers are put together; nothing is sent bu
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import click
 from rich.console import RenderableType
@@ -19,14 +20,17 @@ from graftport_dagster.loaders import preflight
 from graftport_dagster.mappings.registry import current
 from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline import connect, loadable
-from graftport_dagster.records import CheckResult, JsonObject, ResourceType
+from graftport_dagster.pipeline.shape import Shape
+from graftport_dagster.records import CheckResult, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.reports.terminal import listing
 from graftport_dagster.reports.wording import presentable
+from graftport_dagster.source_settings import FilesSettings, SqlSettings
 from graftport_dagster.sources.opening import open_source
 from graftport_dagster.store.place import open_store, state_folder
 from graftport_dagster.store.record_store import RecordStore
 
 _FREE_BYTES = 1 << 30
+_FIRST_RECORDS = 500
 
 
 @click.command(epilog=examples("graftport check demo", "graftport check demo --confirm-store"))
@@ -65,6 +69,7 @@ def _results(migration: Migration, *, confirm_store: bool) -> Iterator[tuple[str
     with store:
         yield "record store", CheckResult("record store", ok=True, detail="open, and of this version")
         types = _resource_types(migration)
+        yield from _safely("source", lambda: _shapes(migration, store, types))
         yield from _safely("mapping", lambda: [_mapping(migration, store, resource_type) for resource_type in types])
         yield from _safely("shopify", lambda: _shopify(migration, store, types, confirm=confirm_store))
 
@@ -86,6 +91,30 @@ def _source(migration: Migration) -> list[CheckResult]:
     source = open_source(migration)
     try:
         return source.check()
+    finally:
+        source.close()
+
+
+def _shapes(migration: Migration, store: RecordStore, types: Sequence[ResourceType]) -> Iterator[CheckResult]:
+    """What changed in the first rows since the last whole read, where looking costs little."""
+    if not isinstance(migration.source, FilesSettings | SqlSettings):
+        return
+    source = open_source(migration)
+    try:
+        for resource_type in types:
+            before = store.source_records.shape(migration.slug, resource_type)
+            if before is None:
+                continue
+            shape = Shape()
+            for item in islice(source.read(resource_type, None), _FIRST_RECORDS):
+                if isinstance(item, SourceRecord):
+                    shape.see(item.payload)
+            changes = shape.changes(before)
+            gone = any("vanished" in told or "empty" in told for told in changes)
+            yield CheckResult(
+                f"source {resource_type}: fields", ok=not gone, detail=" ".join(changes) or "as at the last whole read",
+                hint="See that the export is the right one, or change the mapping." if gone else "",
+            )  # fmt: skip
     finally:
         source.close()
 

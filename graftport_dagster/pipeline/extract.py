@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from graftport_dagster.errors import WriteBrakeError
+from graftport_dagster.pipeline.shape import Shape
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord
 from graftport_dagster.sources.opening import open_source
@@ -51,6 +52,7 @@ class _Extract:
         self._options = work.run.options
         self._wanted = work.wanted_ids(resource_type)
         self._done = Extracted()
+        self._shape = Shape()
 
     def run(self) -> Extracted:
         since = None
@@ -80,6 +82,8 @@ class _Extract:
     def _take(self, batch: list[SourceRecord | InvalidRow]) -> None:
         counts = self._done.counts
         records = [item for item in batch if isinstance(item, SourceRecord)]
+        for record in records:
+            self._shape.see(record.payload)
         upserted = self._rows.upsert(self._dataset, self._type, self._work.run, records)
         left_out = sum(record.rows for record in upserted.duplicates) + sum(row.rows for row in upserted.refused)
         kept_rows = sum(record.rows for record in records) - left_out
@@ -105,11 +109,19 @@ class _Extract:
         """What only a whole read can say: which errors are mended, what is gone, where the next read starts."""
         run, slug = self._work.run, self._work.migration.slug
         self._rows.seen_clean(self._dataset, self._type, run)
+        if is_full:
+            self._compare_shapes()
         if is_full and not self._options.dry_run:
             self._conclude_deletions()
         cursor = self._source.cursor(self._type)
         if cursor is not None and not self._options.dry_run:
             self._rows.set_cursor(slug, self._type, cursor, run)
+
+    def _compare_shapes(self) -> None:
+        slug = self._work.migration.slug
+        self._done.notes += self._shape.changes(self._rows.shape(slug, self._type))
+        if not self._options.dry_run:
+            self._rows.set_shape(slug, self._type, self._shape.as_json(), self._work.run)
 
     def _conclude_deletions(self) -> None:
         missing = self._rows.count_unseen(self._dataset, self._type, self._work.run)

@@ -204,6 +204,15 @@ class SourceRecords:
         """To be called when an extract has succeeded."""
         self._set_bookmark(migration, resource_type, run, {"fingerprint": fingerprint})
 
+    def shape(self, migration: str, resource_type: ResourceType) -> JsonObject | None:
+        """What the records looked like at the last whole extract; None before the first."""
+        found: JsonObject | None = self._bookmark(migration, resource_type, source_cursors.c.shape)
+        return found
+
+    def set_shape(self, migration: str, resource_type: ResourceType, shape: JsonObject, run: Run) -> None:
+        """To be called when a whole extract has ended."""
+        self._set_bookmark(migration, resource_type, run, {"shape": shape})
+
     def _bookmark(self, migration: str, resource_type: ResourceType, column: ColumnElement[Any]) -> Any:
         query = select(column).where(
             source_cursors.c.migration == migration, source_cursors.c.resource_type == str(resource_type)

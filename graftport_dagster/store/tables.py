@@ -80,6 +80,7 @@ extract_errors = Table(
 source_cursors = Table(
     "source_cursors", metadata,
     *_key("migration", "resource_type"), Column("cursor", JsonText), *_texts("fingerprint", "run_id"), *_moments("at"),
+    Column("shape", JsonText),
 )  # fmt: skip
 
 # The state is one of staged, excluded and errored.

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from graftport_dagster.settings import Secret
-from graftport_dagster.source_settings.source_model import Platform, SourceModel
+from graftport_dagster.source_settings.beside import WithFiles
+from graftport_dagster.source_settings.source_model import Platform
 
 
-class ShopifySettings(SourceModel):
+class ShopifySettings(WithFiles):
     """The shop and how to prove oneself: an access token, or the credentials of an app of its own organisation.
 
     `bulk_queries`: whether Shopify is asked to write whole types into files; pages otherwise.

@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from graftport_dagster.records import ResourceType
 from graftport_dagster.settings import Secret, Settings
-from graftport_dagster.source_settings.source_model import Platform, SourceModel
+from graftport_dagster.source_settings.beside import WithFiles
+from graftport_dagster.source_settings.source_model import Platform
 
 # What may hold a semicolon without ending a statement: quoted text, quoted names, comments.
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -57,7 +58,7 @@ class SqlRows(_Rows):
     children: Mapping[str, ChildRows] = Field(default_factory=dict)
 
 
-class SqlSettings(SourceModel):
+class SqlSettings(WithFiles):
     """Any database that SQLAlchemy can open. `url`: its address with user and password, as a secret.
 
     `overlap_minutes`: how far an incremental read goes back behind the last one, for transactions that commit late.
@@ -70,5 +71,5 @@ class SqlSettings(SourceModel):
     overlap_minutes: Annotated[float, Field(ge=0)] = 15
 
     def named_types(self) -> tuple[ResourceType, ...]:
-        """Those that have a query."""
-        return tuple(self.queries)
+        """Those that have a query or a file."""
+        return tuple(kind for kind in ResourceType if kind in self.queries or kind in self.files)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from graftport_dagster.migration import Migration
 from graftport_dagster.source_settings import FilesSettings, ShopifySettings, SqlSettings, WooCommerceSettings
+from graftport_dagster.source_settings.beside import WithFiles
+from graftport_dagster.sources.beside import SourceWithFiles
 from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.magento import MagentoSource
 from graftport_dagster.sources.shopify import ShopifySource
@@ -22,9 +24,17 @@ def open_source(migration: Migration, *, stop: Callable[[], bool] = lambda: Fals
     if isinstance(settings, FilesSettings):
         return FileSource(settings, (migration.folder / settings.root).resolve(), stop=stop)
     if isinstance(settings, ShopifySettings):
-        return ShopifySource(settings, migration.folder, stop=stop)
+        return _with_files(ShopifySource(settings, migration.folder, stop=stop), migration, stop)
     if isinstance(settings, SqlSettings):
-        return SqlSource(settings, migration.folder)
+        return _with_files(SqlSource(settings, migration.folder), migration, stop)
     if isinstance(settings, WooCommerceSettings):
         return WooCommerceSource(settings, migration.folder, stop=stop)
     return MagentoSource(settings, migration.folder, stop=stop)
+
+
+def _with_files(shop: Source, migration: Migration, stop: Callable[[], bool]) -> Source:
+    """The shop, with the files that are named beside it."""
+    beside = migration.source.files_beside() if isinstance(migration.source, WithFiles) else None
+    if beside is None:
+        return shop
+    return SourceWithFiles(shop, FileSource(beside, (migration.folder / beside.root).resolve(), stop=stop))

@@ -104,7 +104,7 @@ def records(folder: Path, kind: ResourceType = ResourceType.PRODUCTS) -> dict[st
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return Shop.made(3, products=40)
+    return Shop.made(3, products=24)
 
 
 @pytest.fixture

@@ -107,8 +107,9 @@ class Asking:
         """The answer below the shop's address (`WC`, `WP`). Raises as `RestReader.get`, with WordPress's remedies."""
         try:
             return self._reader.get(path, params)
-        except (ConfigurationError, RemoteFaultError) as error:
-            raise self._remedied(error) from error
+        except ConfigurationError as error:
+            self._remedy(error)
+            raise
 
     def get_list(self, path: str, params: Mapping[str, str | int]) -> tuple[list[dict[str, Any]], Answer]:
         """A list of things that each have a numeric id. Raises RemoteFaultError for anything else."""
@@ -126,7 +127,7 @@ class Asking:
         self._was_json = isinstance(body, dict)
         return f"{body.get('message', '')} ({body.get('code', '')})" if isinstance(body, dict) else ""
 
-    def _remedied(self, error: GraftportError) -> GraftportError:
+    def _remedy(self, error: GraftportError) -> None:
         if isinstance(error, CredentialsError) and not self._was_json:
             error.hint = _FIREWALL
             error.message += " It answered with a web page, as a firewall or a security plugin does."
@@ -136,7 +137,6 @@ class Asking:
             error.hint = _PERMALINKS
         elif error.code == "SOURCE_NOT_FOUND" and "rest_no_route" in error.message:
             error.hint = "Is WooCommerce active, and 3.5 or later?"
-        return error
 
 
 def unexpected(path: str, what: str) -> RemoteFaultError:

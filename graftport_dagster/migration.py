@@ -104,6 +104,7 @@ class Defaults(Settings):
     adopt_existing: Literal["never", "by_natural_key"] = "never"
     drift: Literal["overwrite", "hold"] = "overwrite"
     abort_after: Annotated[int, Field(ge=1)] = 25
+    pause_after_failures: Annotated[int, Field(ge=0)] = 5
 
 
 class Schedule(Settings):

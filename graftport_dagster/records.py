@@ -371,7 +371,10 @@ class RunItem:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: what was asked, by whom, and how it ended. Final once ended."""
+    """One run: what was asked, by whom, and how it ended. Final once ended.
+
+    `credentials`: a mark that changes with the secrets that the run had, and tells nothing of them.
+    """
 
     run_id: str
     migration: str
@@ -386,6 +389,7 @@ class Run:
     pid: int = 0
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    credentials: str = ""
 
 
 def run_result(items: Sequence[RunItem]) -> Result:

@@ -24,6 +24,9 @@ COMMANDS = {
     "record": ("records", "Tell the whole story of one record: where it is, why, and every attempt."),
     "errors": ("records", "Show what is open now, grouped by cause, with what to do about it."),
     "incomplete": ("incomplete", "Records that did not end well: list, show, retry, discard."),
+    "status": ("status", "Show how a migration stands: pauses, what runs, what is open, what comes next."),
+    "retry": ("retry", "Do again what did not end well in a run."),
+    "cancel": ("retry", "Stop a run, wherever it runs."),
     "migrations": (
         "migrations",
         "List the migration files, what each moves, and what is wrong with those that are not right.",
@@ -38,7 +41,8 @@ COMMANDS = {
 
 # Which argument or option a refusal is about, where its code says so.
 _FIELDS = {
-    "NO_MIGRATION": "migration", "NOT_OPEN": "ids", "NOTHING_OPEN": "ids",
+    "NOT_ENDED": "run_id", "HAS_ENDED": "run_id", "BEING_RETRIED": "run_id", "NOTHING_TO_RETRY": "run_id",
+    "NOT_IN_RUN": "resource_type", "NO_MIGRATION": "migration", "NOT_OPEN": "ids", "NOTHING_OPEN": "ids",
     "NO_RECORD": "source_id", "NO_RUN": "run_id", "AMBIGUOUS_RUN": "run_id",
     "NO_PLATFORM": "platform", "NOT_ENABLED": "resource_types", "MAPPING_VERSION": "version",
     "UNKNOWN_FIELD_GROUP": "field_filters",

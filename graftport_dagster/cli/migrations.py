@@ -91,7 +91,7 @@ def _pause(paused: JsonObject) -> JsonObject:
 def resume(*, migration: Migration, as_json: bool) -> None:
     """Lift a pause."""
     with open_store() as store:
-        was_paused = store.stores.resume(migration.slug)
+        was_paused = store.stores.resume(migration.slug, by=asking())
     told = {"migration": migration.slug, "paused": False, "was_paused": was_paused}
     line = f"{migration.slug} may run again." if was_paused else f"{migration.slug} was not paused."
     answer(told, lambda: Text(line), as_json=as_json)

@@ -14,6 +14,7 @@ from rich.text import Text
 from graftport_dagster import reports
 from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import MigrationName, Moment, examples, migration_argument, unknown
+from graftport_dagster.cli.status import paused_line, paused_schedules
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration, survey
 from graftport_dagster.records import JsonObject, Phase, ResourceType, Result, Run, RunItem
@@ -55,6 +56,9 @@ def runs(
         if failed:
             found = [run for run in found if run.result in (Result.FAILED, Result.COMPLETED_WITH_ERRORS)]
         rows = [_row(run, store.runs.items(run.run_id)) for run in found[-limit:]]
+        for slug in [migration.slug] if migration else survey()[0]:
+            for pause in paused_schedules(store, slug):
+                click.echo(f"{slug}: {paused_line(slug, pause)}", err=True)
     answer({"runs": rows}, lambda: _listing(rows, of_one=migration is not None), as_json=as_json)
 
 

@@ -24,8 +24,9 @@ from graftport_dagster.store.leases import process_mark
 from graftport_dagster.store.record_store import RecordStore
 
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_DIED = "The process that did this died before it was done."
-_NOT_BEGUN = "Not begun: a process of this run died."
+# How the items of a run begin whose process died; nobody but a person or `retry_due` tries them again.
+DIED = "The process that did this died before it was done."
+NOT_BEGUN = "Not begun: a process of this run died."
 _STOPPED = "the run was stopped"
 
 
@@ -49,7 +50,7 @@ def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, cance
     None where the run never reached the record store. No process may be working for the run any more.
     """
     for child in instance.get_runs(dg.RunsFilter(tags={PARENT_TAG: run_id}, statuses=_UNFINISHED)):
-        _report_ended(instance, child, _DIED)
+        _report_ended(instance, child, DIED)
     with open_store() as store:
         run = store.runs.find(run_id)
         if run is None or run.result.is_final:
@@ -64,7 +65,7 @@ def _end_items(layout: Layout, store: RecordStore, run: Run, *, canceled: bool) 
     items = store.runs.items(run.run_id)
     for item in items:
         if not item.result.is_final:
-            store.runs.finish_item(replace(item, result=Result.CANCELED) if canceled else _failed(item, _DIED))
+            store.runs.finish_item(replace(item, result=Result.CANCELED) if canceled else _failed(item, DIED))
     work = Work(layout.migration, store, run, asks_to_stop=lambda: True, progress=lambda _: None)
     begun = {(item.resource_type, item.phase) for item in items}
     # A type that failed in one phase has not begun the next, and that is no news.
@@ -72,9 +73,9 @@ def _end_items(layout: Layout, store: RecordStore, run: Run, *, canceled: bool) 
     for resource_type in run.options.resource_types:
         for phase in run.options.phases:
             if (resource_type, phase) not in begun and resource_type not in failed:
-                item = skip_item(work, phase, resource_type, why=_STOPPED if canceled else _NOT_BEGUN)
+                item = skip_item(work, phase, resource_type, why=_STOPPED if canceled else NOT_BEGUN)
                 if not canceled:
-                    store.runs.finish_item(_failed(item, _NOT_BEGUN))
+                    store.runs.finish_item(_failed(item, NOT_BEGUN))
 
 
 def _failed(item: RunItem, why: str) -> RunItem:
@@ -141,6 +142,14 @@ def reap(instance: dg.DagsterInstance, layout: Layout) -> list[str]:
         if ended and ended.is_finished:
             conclude(instance, layout, run_id, canceled=ended.status is dg.DagsterRunStatus.CANCELED)
     return told
+
+
+def conclude_dead(instance: dg.DagsterInstance, layout: Layout, run_id: str) -> None:
+    """Ends one run as canceled where its process is gone, so that nobody waits for it."""
+    run = instance.get_run_by_id(run_id)
+    if run and not run.is_finished and (why := _why_dead(instance, run)):
+        _report_ended(instance, run, why)
+        conclude(instance, layout, run_id, canceled=True)
 
 
 def _why_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:

@@ -9,6 +9,7 @@ import dagster as dg
 from graftport_dagster.defs.asking import why_not, without_person
 from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import Layout
+from graftport_dagster.defs.pausing import paused_by_failures
 from graftport_dagster.migration import Schedule
 from graftport_dagster.records import RunOptions
 
@@ -38,7 +39,7 @@ def _schedule(layout: Layout, name: str, schedule: Schedule) -> dg.ScheduleDefin
         description=f"Runs {layout.job('migrate')} by the migration file's schedule {name}.",
     )
     def ask(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if reason := why_not(context.instance, layout):
+        if reason := why_not(context.instance, layout) or paused_by_failures(layout, name, options.actor):
             return dg.SkipReason(reason)
         return dg.RunRequest(run_config=run_config(options), tags=layout.tags)
 

@@ -1,4 +1,4 @@
-"""The sensors of one migration: `<slug>_source_freshness` and `<slug>_reaper`.
+"""The sensors of one migration: `<slug>_source_freshness`, `<slug>_reaper`, and those with modules of their own.
 
 Here it is decided when a run is asked for or ended; how a source tells that it changed is in
 `sources/`, how a dead run is recognised in `conclusion.py`.
@@ -15,6 +15,8 @@ from graftport_dagster.defs.asking import paused, without_person
 from graftport_dagster.defs.conclusion import reap
 from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import Layout
+from graftport_dagster.defs.pausing import paused_by_failures
+from graftport_dagster.defs.retry_due import build_retry_due
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.records import ResourceType, RunOptions
 from graftport_dagster.reports.wording import presentable
@@ -24,12 +26,13 @@ from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore
 
 _FRESHNESS_SECONDS = 60
+_FRESHNESS_ACTOR = "sensor source_freshness"
 _REAPER_SECONDS = 60
 
 
 def build_sensors(layout: Layout) -> list[dg.SensorDefinition]:
-    """The reaper is on by itself; freshness waits to be turned on."""
-    return [_source_freshness(layout), _reaper(layout)]
+    """The reaper and the retries are on by themselves; freshness waits to be turned on."""
+    return [_source_freshness(layout), build_retry_due(layout), _reaper(layout)]
 
 
 def _reaper(layout: Layout) -> dg.SensorDefinition:
@@ -56,7 +59,7 @@ def _source_freshness(layout: Layout) -> dg.SensorDefinition:
         description="Asks the source whether it changed, and for a run of each type that did.",
     )
     def source_freshness(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        if sentence := paused(layout):
+        if sentence := paused(layout) or paused_by_failures(layout, "source_freshness", _FRESHNESS_ACTOR):
             return dg.SkipReason(sentence)
         try:
             source = open_source(layout.migration)
@@ -119,7 +122,7 @@ class _Tick:
         # The number of the change is in the key, so that a source that goes back to what it was is read again.
         key = f"{resource_type}:{now['change']}:{now['token']}"
         options = RunOptions(
-            conflict_strategy=self.layout.migration.options.conflict_strategy, actor="sensor source_freshness",
+            conflict_strategy=self.layout.migration.options.conflict_strategy, actor=_FRESHNESS_ACTOR,
             reason=f"change {now['change']} of {resource_type}",
         )  # fmt: skip
         config = run_config(without_person(options))

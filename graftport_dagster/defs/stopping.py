@@ -17,6 +17,7 @@ import dagster as dg
 
 from graftport_dagster.defs.layout import PARENT_TAG
 from graftport_dagster.errors import GraftportError
+from graftport_dagster.store.place import open_store
 
 STOPPING = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -46,7 +47,9 @@ class StopRequest:
         return self.signaled_at is not None or self._stopped
 
     def _is_stopped(self) -> bool:
-        if is_stopping(self._instance, self._run_id):
+        # What was asked of us, the phases look for in the record store themselves.
+        own = self._instance.get_run_by_id(self._run_id)
+        if own is not None and own.status in STOPPING:
             return True
         if not self._parent:
             return False
@@ -105,9 +108,12 @@ def interrupt(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> dg.D
 
 
 def is_stopping(instance: dg.DagsterInstance, run_id: str) -> bool:
-    """Whether somebody asked Dagster to stop this run."""
+    """Whether somebody asked Dagster, or us, to stop this run."""
     run = instance.get_run_by_id(run_id)
-    return run is not None and run.status in STOPPING
+    if run is not None and run.status in STOPPING:
+        return True
+    with open_store() as store:
+        return store.runs.is_to_stop(run_id)
 
 
 def was_interrupted(run: dg.DagsterRun) -> bool:

@@ -46,6 +46,7 @@ _PUBLISH_BATCH = 50
 _ALWAYS_FULL = 1_000_000
 # A line of progress at most this often: a line in Dagster's log costs milliseconds.
 _TELL_SECONDS = 5.0
+_DAILY_LIMIT = "VARIANT_THROTTLE_EXCEEDED"
 # Calls handed to the threads at once, per thread.
 _AHEAD = 4
 LEASE_SECONDS = 60.0
@@ -261,6 +262,9 @@ class Loading:
         if error is None or error_class in (ErrorClass.DATA, ErrorClass.MISSING_REFERENCE):
             self._alike = (error_class, 0)
             return
+        if getattr(error, "code", "") == _DAILY_LIMIT and self.tally.fatal is None:
+            # It lifts for none of the rest before it lifts for this one.
+            self.tally.fatal = error
         self._alike = (error_class, self._alike[1] + 1 if self._alike[0] is error_class else 1)
         if self._alike[1] >= self._context.migration.options.abort_after and self.tally.fatal is None:
             self.tally.fatal = TransientError(

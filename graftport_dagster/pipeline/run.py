@@ -35,6 +35,7 @@ from graftport_dagster.records import (
     run_result,
     shown_id,
 )
+from graftport_dagster.reports.readiness import credentials_mark
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore, Which
 
@@ -89,7 +90,7 @@ def open_work(
         _check(migration, options, opened)
         own = Run(
             run_id=run_id, migration=migration.slug, options=options, retry_of=retry_of,
-            host=socket.gethostname(), pid=os.getpid(),
+            host=socket.gethostname(), pid=os.getpid(), credentials=credentials_mark(migration),
         )  # fmt: skip
         is_new = opened.runs.find(run_id) is None
         # Who joins a run does so with options of its own, and holds leases as the process that works.

@@ -5,6 +5,7 @@ evaluation itself, bounded in time and memory in processes of its own, is in `tr
 version applies is decided in `mappings`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from graftport_dagster.errors import GraftportError
 from graftport_dagster.loaders.groups import group_hashes
 from graftport_dagster.mappings.registry import Resolved, current
 from graftport_dagster.pipeline.work import Work
-from graftport_dagster.records import Outcome, Phase, ResourceType
+from graftport_dagster.records import Outcome, Phase, ResourceType, Run
 from graftport_dagster.store.record_store import StagedResult, TransformInput
 from graftport_dagster.transform import TransformPool
 
@@ -33,9 +34,11 @@ def transform(work: Work, resource_type: ResourceType) -> Transformed:
     options = work.run.options
     resolved = current(
         work.migration, work.store.mappings, resource_type,
-        publish=not options.dry_run, by=options.actor, version=options.mapping,
+        publish=not options.dry_run, by=options.actor, version=_version(work, resource_type),
     )  # fmt: skip
     done = Transformed(resolved)
+    if options.mapping == "original" and resolved.version.content_hash[:8] not in _original(work, resource_type):
+        done.notes.append("The earlier run applied no mapping that is still there; the current one was used.")
     if resolved.note:
         done.notes.append(resolved.note)
     # A dry run reads what it extracted itself where it has extracted, else what is there.
@@ -64,6 +67,27 @@ def transform(work: Work, resource_type: ResourceType) -> Transformed:
         done.fatal = error
     done.counts["not_reached"] = scope.in_scope - sum(done.counts[str(outcome)] for outcome in Outcome)
     return done
+
+
+def _version(work: Work, resource_type: ResourceType) -> str:
+    """Which version is asked for; of a run that is to repeat the old one, that one's by its hash."""
+    if work.run.options.mapping != "original":
+        return work.run.options.mapping
+    found = re.search(r"\(([0-9a-f]+)\)$", _original(work, resource_type))
+    known = work.store.mappings.versions(work.migration.platform, resource_type)
+    return found[1] if found and any(one.content_hash.startswith(found[1]) for one in known) else "current"
+
+
+def _original(work: Work, resource_type: ResourceType) -> str:
+    """The name of the version that the run applied which this one retries or replays, or that one's own."""
+    run: Run | None = work.run
+    while run is not None:
+        for item in work.store.runs.items(run.run_id) if run is not work.run else ():
+            if item.resource_type is resource_type and item.mapping_version:
+                return item.mapping_version
+        before = run.retry_of or run.replay_of
+        run = work.store.runs.find(before) if before else None
+    return ""
 
 
 def _evaluated(

@@ -31,6 +31,10 @@ def must_have_secrets(migration: Migration) -> None:
         _credentials(migration)
 
 
+# How often the record store is asked whether somebody canceled the run.
+_LOOK_SECONDS = 1.0
+
+
 def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False, is_known_silent: bool = False) -> Shop:
     """The migration's Shopify store, its secrets resolved now; starts the embedded simulator where that is it.
 
@@ -81,6 +85,7 @@ class Work:
     child_run_id: str = ""
     renew_after_seconds: float = LEASE_SECONDS / 3
     _is_stopping: bool = False
+    _looked_at: float = 0.0
     _lease: Lease | None = None
     _renewed_at: float = 0.0
     _shop: Shop | None = field(default=None, repr=False)
@@ -93,8 +98,14 @@ class Work:
         if self._lease is not None and time.monotonic() - self._renewed_at > self.renew_after_seconds:
             self.store.loads.renew(self._lease, seconds=LEASE_SECONDS)
             self._renewed_at = time.monotonic()
-        self._is_stopping = self._is_stopping or self.asks_to_stop()
+        self._is_stopping = self._is_stopping or self.asks_to_stop() or self._is_canceled()
         return self._is_stopping
+
+    def _is_canceled(self) -> bool:
+        if time.monotonic() - self._looked_at < _LOOK_SECONDS:
+            return False
+        self._looked_at = time.monotonic()
+        return self.store.runs.is_to_stop(self.run.run_id)
 
     @contextmanager
     def holding(self, lease: Lease) -> Iterator[None]:

@@ -12,6 +12,7 @@ from typing import Any
 # Whether the request is executed all the same.
 FAULTS: dict[str, bool] = {
     "http_429": False, "throttled": False, "too_many_attempts": False, "token_revoked": False,
+    "variant_limit": False,
     "http_500": False, "http_502": False, "http_503": False, "http_504": False, "html_error": False,
     "internal_error": False, "reset_before_commit": False, "hangup_before_commit": False,
     "http_500_after_commit": True, "http_502_after_commit": True, "http_503_after_commit": True,

@@ -31,6 +31,12 @@ _INVALID_TOKEN = {"errors": "[API] Invalid API key or access token (unrecognized
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>"
 _TOKEN_SECONDS = 86_399
 
+# shopify.dev/docs/api/usage/limits: beyond 50,000 variants a store takes some thousands a day.
+_VARIANT_LIMIT = {
+    "message": "Daily variant creation limit reached. Please try again later.",
+    "extensions": {"code": "VARIANT_THROTTLE_EXCEEDED"},
+}
+
 
 class Server:
     """One shop at one address."""
@@ -147,6 +153,8 @@ class Server:
             return _json({"errors": "Internal Server Error"}, int(name[-3:]))
         if name == "html_error":
             return Response(_HTML, 502, media_type="text/html")
+        if name == "variant_limit":
+            return self._respond({"errors": [_VARIANT_LIMIT]}, request)
         if name == "internal_error":
             return self._respond({"errors": [internal_error()]}, request)
         if name == "wrong_content_type":

@@ -33,7 +33,8 @@ from graftport_dagster.store.selection import OPEN_STATUSES, in_group, is_open, 
 from graftport_dagster.store.tables import incomplete_records, runs, waits
 from graftport_dagster.store.waits import released
 
-_MINUTES = (1, 10, 10, 30, 30, 30, 180, 180)
+# After each failed try; then it is left for a person.
+RETRY_MINUTES = (1, 10, 10, 30, 30, 30, 180, 180)
 _UNKNOWN = str(ErrorClass.UNKNOWN_OUTCOME)
 # An unknown outcome is verified before anything is sent, which harms nothing and should not wait for a person.
 _SCHEDULED = frozenset(str(error_class) for error_class in ErrorClass if error_class.is_retried) | {_UNKNOWN}
@@ -114,9 +115,9 @@ def _schedule(fault: Fault, error: Exception | None, tries: int, now: datetime) 
     """How many tries failed by now, and when the next is due; None leaves it for a person."""
     if fault.error_class not in _SCHEDULED:
         return tries + 1, None
-    wait = timedelta(minutes=_MINUTES[tries]) if tries < len(_MINUTES) else None
+    wait = timedelta(minutes=RETRY_MINUTES[tries]) if tries < len(RETRY_MINUTES) else None
     told = timedelta(seconds=min(error.retry_after, 7 * 86_400)) if isinstance(error, TransientError) else timedelta()
-    if told > (wait or timedelta(minutes=_MINUTES[-1])):
+    if told > (wait or timedelta(minutes=RETRY_MINUTES[-1])):
         # Somebody said when it lifts (a daily limit): waiting for that uses up no try.
         return tries, now + told
     return tries + 1, now + wait if wait else None
@@ -253,6 +254,21 @@ class Which:
     except_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Open records of one type by when they are tried: `due` now (the first since `since`), `waiting` until `until`.
+
+    `left`: those that a person must look at. `lifts_at`: when the last known limit of rate lifts.
+    """
+
+    due: int
+    since: datetime | None
+    waiting: int
+    until: datetime | None
+    left: int
+    lifts_at: datetime | None
+
+
 class IncompleteRecords:
     """The records that did not end well: listed, counted, claimed for a retry, discarded."""
 
@@ -286,6 +302,24 @@ class IncompleteRecords:
         )
         with self._database.read() as connection:
             return {ResourceType(name): count for name, count in connection.execute(query)}
+
+    def waves(self, migration: str) -> dict[ResourceType, Wave]:
+        """What is to be tried now and what is still to wait, per type that has either."""
+        due = case((self._is_due(migration), 1))
+        since = func.coalesce(_columns.next_attempt_at, _columns.failed_at)
+        waits_still = and_(_columns.status == "pending_retry", _columns.next_attempt_at > self._now())
+        query = (
+            select(
+                _columns.resource_type, func.count(due), func.min(case((due == 1, since))),
+                func.count(case((waits_still, 1))), func.min(case((waits_still, _columns.next_attempt_at))),
+                func.count(case((and_(_columns.status == "unresolved", _columns.outcome != str(Outcome.HELD)), 1))),
+                func.max(case((_columns.error_class == str(ErrorClass.RATE_LIMIT), _columns.next_attempt_at))),
+            )
+            .where(_columns.migration == migration, is_open())
+            .group_by(_columns.resource_type)
+        )  # fmt: skip
+        with self._database.read() as connection:
+            return {ResourceType(row[0]): Wave(*row[1:]) for row in connection.execute(query)}
 
     def next_due(self, migration: str) -> datetime | None:
         """When the schedule wants something tried next; None where it wants nothing."""

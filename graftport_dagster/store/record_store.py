@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.store import payloads, schema, story
 from graftport_dagster.store.database import Database
-from graftport_dagster.store.incomplete import IncompleteRecords, Which
+from graftport_dagster.store.incomplete import IncompleteRecords, Wave, Which
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
 from graftport_dagster.store.loads import Loads
@@ -20,12 +20,13 @@ from graftport_dagster.store.selection import Dataset, Selection
 from graftport_dagster.store.settlements import Intent, OpenStep, Settlement
 from graftport_dagster.store.source_records import SourceRecords, Upserted
 from graftport_dagster.store.staged_records import StagedRecords, StagedResult, TransformInput, TransformScope
-from graftport_dagster.store.stores import KnownStore, Stores
+from graftport_dagster.store.stores import KnownStore, SchedulePause, Stores
 
 __all__ = [
     "Dataset", "IncompleteRecords", "Intent", "KnownStore", "Lease", "LoadInput", "Loads", "MappingVersion",
-    "MappingVersions", "OpenStep", "Pin", "RecordStore", "Runs", "Selection", "Settlement", "SourceRecords",
-    "StagedRecords", "StagedResult", "Stores", "TransformInput", "TransformScope", "Upserted", "Which",
+    "MappingVersions", "OpenStep", "Pin", "RecordStore", "Runs", "SchedulePause", "Selection", "Settlement",
+    "SourceRecords", "StagedRecords", "StagedResult", "Stores", "TransformInput", "TransformScope", "Upserted",
+    "Wave", "Which",
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 from graftport_dagster.errors import ConfigurationError, ErrorClass
 from graftport_dagster.records import ErrorGroup, JsonObject, Phase, ResourceType, Result, Run, RunItem, RunOptions
 from graftport_dagster.store import error_groups, payloads
-from graftport_dagster.store.database import Database, put
+from graftport_dagster.store.database import Database, put, serialise
 from graftport_dagster.store.tables import (
     attempts,
     extract_errors,
@@ -29,6 +29,7 @@ _LAST_CHARACTER = "\U0010ffff"
 # Within the class the name `list` is its method.
 _Runs = list[Run]
 _Items = list[RunItem]
+_Tried = list[tuple[Run, list[RunItem]]]
 _OF_DRY_RUNS = (source_records, source_history, extract_errors, staged_records, attempts, record_warnings)
 
 
@@ -40,10 +41,14 @@ class Runs:
         self._now = now
 
     def start(self, run: Run) -> Run:
-        """Stores it as running; returns it with its `seq` (increasing) and started_at. Idempotent by run_id."""
+        """Stores it as running; returns it with its `seq` (increasing) and started_at. Idempotent by run_id.
+
+        Raises ConfigurationError where another run is under way that retries, or replays, the same one.
+        """
         with self._database.write() as connection:
             known = _one(connection, run.run_id)
             if known is None:
+                _must_be_alone(connection, run)
                 put(connection, runs, [_row(run, run.started_at or self._now())], key=("run_id",), update=())
                 known = _one(connection, run.run_id)
         return known or run
@@ -67,6 +72,52 @@ class Runs:
                 hint=f"Give more of it: {', '.join(row.run_id for row in found)}.",
             )  # fmt: skip
         return _run(found[0]) if found else None
+
+    def ask_to_cancel(self, run_id: str, by: str) -> bool:
+        """Notes that somebody wants the run stopped; False where it has ended, or was asked before."""
+        with self._database.write() as connection:
+            wanted = and_(runs.c.run_id == run_id, runs.c.ended_at.is_(None), runs.c.cancel_asked_at.is_(None))
+            values = {"canceled_by": by, "cancel_asked_at": self._now()}
+            return connection.execute(update(runs).where(wanted).values(values)).rowcount > 0
+
+    def is_to_stop(self, run_id: str) -> bool:
+        """Whether somebody asked for that."""
+        query = select(runs.c.cancel_asked_at).where(runs.c.run_id == run_id)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one_or_none() is not None
+
+    def tries_again(self, run_id: str) -> _Runs:
+        """Retries and replays of this run, of those again, and so on; oldest first."""
+        found: dict[str, Run] = {}
+        ask = [run_id]
+        with self._database.read() as connection:
+            while ask:
+                again = or_(runs.c.retry_of.in_(ask), runs.c.replay_of.in_(ask))
+                new = [_run(row) for row in connection.execute(select(runs).where(again))]
+                ask = [run.run_id for run in new if run.run_id not in found]
+                found |= {run.run_id: run for run in new}
+        return sorted(found.values(), key=lambda run: run.seq)
+
+    def newest_items(self, migration: str, resource_type: ResourceType, *, limit: int = 10) -> _Tried:
+        """(run, its items of this type) of the newest runs that did anything for the type, dry runs aside."""
+        query = (
+            select(runs)
+            .where(
+                runs.c.migration == migration, runs.c.ended_at.is_not(None),
+                runs.c.run_id.in_(select(run_items.c.run_id).where(run_items.c.resource_type == str(resource_type))),
+            )
+            .order_by(runs.c.seq.desc())
+        )  # fmt: skip
+        found: _Tried = []
+        with self._database.read() as connection:
+            for row in connection.execute(query.limit(4 * limit)):
+                run = _run(row)
+                if not run.options.dry_run and len(found) < limit:
+                    mine = select(run_items).where(
+                        run_items.c.run_id == run.run_id, run_items.c.resource_type == str(resource_type)
+                    )
+                    found.append((run, [_item(item) for item in connection.execute(mine)]))
+        return found
 
     def list(
         self, migration: str | None = None, *, failed: bool = False, since: datetime | None = None,
@@ -158,11 +209,28 @@ def _one(connection: Connection, run_id: str) -> Run | None:
     return None if row is None else _run(row)
 
 
+def _must_be_alone(connection: Connection, run: Run) -> None:
+    before = run.retry_of or run.replay_of
+    if not before:
+        return
+    serialise(connection, f"again {before}")
+    again = or_(runs.c.retry_of == before, runs.c.replay_of == before)
+    types = set(run.options.resource_types)
+    for row in connection.execute(select(runs).where(again, runs.c.ended_at.is_(None))):
+        other = _run(row)
+        if not types or not other.options.resource_types or types & set(other.options.resource_types):
+            raise ConfigurationError(
+                f"Run {other.run_id} tries {before} again already.", code="BEING_RETRIED",
+                hint="Wait for its end, or cancel it.",
+            )  # fmt: skip
+
+
 def _row(run: Run, started_at: datetime) -> JsonObject:
     return {
         "run_id": run.run_id, "migration": run.migration, "store_gid": run.store_gid, "result": str(Result.RUNNING),
         "retry_of": run.retry_of, "replay_of": run.replay_of, "host": run.host, "pid": run.pid,
         "first_error": run.first_error, "options": run.options.as_dict(), "started_at": started_at, "ended_at": None,
+        "credentials": run.credentials,
     }  # fmt: skip
 
 
@@ -171,6 +239,7 @@ def _run(row: Row[Any]) -> Run:
         run_id=row.run_id, migration=row.migration, options=_options(row.options), store_gid=row.store_gid,
         seq=row.seq, result=Result(row.result), first_error=row.first_error, retry_of=row.retry_of,
         replay_of=row.replay_of, host=row.host, pid=row.pid, started_at=row.started_at, ended_at=row.ended_at,
+        credentials=row.credentials,
     )  # fmt: skip
 
 

@@ -158,6 +158,12 @@ class SourceRecords:
         """Live records that this run has not seen."""
         return self._count(_unseen(dataset, resource_type, run))
 
+    def count_changed(self, dataset: Dataset, resource_type: ResourceType, since: Run) -> int:
+        """Live records that a later run than this one found new or changed."""
+        return self._count(
+            and_(rows_of(source_records, dataset, resource_type), source_records.c.changed_seq > since.seq)
+        )
+
     def _count(self, condition: ColumnElement[bool]) -> int:
         query = select(func.count()).select_from(source_records).where(condition, source_records.c.deleted_seq == 0)
         with self._database.read() as connection:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select, update
 
 from graftport_dagster.records import JsonObject
 from graftport_dagster.store.database import Database, put, serialise
-from graftport_dagster.store.tables import pauses, stores
+from graftport_dagster.store.tables import pauses, schedule_pauses, stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,17 @@ class KnownStore:
     name: str
     confirmed: bool
     first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePause:
+    """A schedule that paused itself after a run; `resumed_at` where a person, or a good run, lifted that."""
+
+    schedule: str
+    run_id: str
+    reason: str
+    since: datetime
+    resumed_at: datetime | None = None
 
 
 class Stores:
@@ -62,10 +73,38 @@ class Stores:
         with self._database.write() as connection:
             put(connection, pauses, [row], update=("by", "reason"))
 
-    def resume(self, migration: str) -> bool:
-        """Whether there was a pause to lift."""
+    def resume(self, migration: str, *, by: str = "") -> bool:
+        """Lifts the pause of the migration and those of its schedules; whether there was any."""
+        mine = and_(schedule_pauses.c.migration == migration, schedule_pauses.c.resumed_at.is_(None))
+        values = {"resumed_at": self._now(), "resumed_by": by}
         with self._database.write() as connection:
-            return connection.execute(delete(pauses).where(pauses.c.migration == migration)).rowcount > 0
+            lifted = connection.execute(delete(pauses).where(pauses.c.migration == migration)).rowcount
+            return connection.execute(update(schedule_pauses).where(mine).values(values)).rowcount + lifted > 0
+
+    def pause_schedule(self, migration: str, schedule: str, *, run_id: str, reason: str) -> None:
+        """Notes that a schedule asks for nothing more, after which run, and why."""
+        row = {
+            "migration": migration, "schedule": schedule, "run_id": run_id, "reason": reason, "resumed_by": "",
+            "since": self._now(), "resumed_at": None,
+        }  # fmt: skip
+        with self._database.write() as connection:
+            put(connection, schedule_pauses, [row])
+
+    def resume_schedule(self, migration: str, schedule: str, *, by: str) -> None:
+        """Lets one schedule ask again; what it looks at starts anew from here."""
+        mine = and_(schedule_pauses.c.migration == migration, schedule_pauses.c.schedule == schedule)
+        values = {"resumed_at": self._now(), "resumed_by": by}
+        with self._database.write() as connection:
+            connection.execute(update(schedule_pauses).where(mine).values(values))
+
+    def paused_schedules(self, migration: str) -> list[SchedulePause]:
+        """Those that are, or were, paused because their runs kept failing."""
+        query = select(schedule_pauses).where(schedule_pauses.c.migration == migration)
+        with self._database.read() as connection:
+            return [
+                SchedulePause(row.schedule, row.run_id, row.reason, row.since, row.resumed_at)
+                for row in connection.execute(query.order_by(schedule_pauses.c.schedule))
+            ]
 
     def paused(self, migration: str) -> JsonObject | None:
         """`{"since", "by", "reason"}`, since in ISO 8601; None where nothing is paused."""

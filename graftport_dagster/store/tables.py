@@ -194,6 +194,7 @@ runs = Table(
     *_texts("migration", "store_gid", "result", "retry_of", "replay_of", "host"), *_words("first_error"),
     *_numbers("pid"), Column("options", JsonText, nullable=False),
     *_moments("started_at"), *_moments("ended_at", nullable=True),
+    *_texts("credentials"), *_words("canceled_by"), *_moments("cancel_asked_at", nullable=True),
     Index("ix_runs_started", "migration", "started_at"),
     sqlite_autoincrement=True,
 )  # fmt: skip
@@ -223,4 +224,11 @@ stores = Table(
 pauses = Table(
     "pauses", metadata,
     *_key("migration"), *_words("by", "reason"), *_moments("since"),
+)  # fmt: skip
+
+# Schedules that stopped asking because their runs kept failing alike; a row stays when a person resumed it.
+schedule_pauses = Table(
+    "schedule_pauses", metadata,
+    *_key("migration", "schedule"), *_texts("run_id"), *_words("reason", "resumed_by"), *_moments("since"),
+    *_moments("resumed_at", nullable=True),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.mistakes import mistakes
+from graftport_dagster.notifications import Notifications
 from graftport_dagster.records import Phase, ResourceType, json_hash
 from graftport_dagster.settings import Secret, Settings, resolve_secret
 from graftport_dagster.source_settings import AnySource, FilesSettings
@@ -69,6 +70,11 @@ class Destination(Settings):
     timeout_seconds: Annotated[float, Field(gt=0)] = 60
     verify_after_seconds: Annotated[float, Field(ge=0)] = 60
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it is the embedded simulator."""
+        return self.shop.startswith("simulator:")
+
     @field_validator("shop")
     @classmethod
     def _shop_is_an_address(cls, value: str) -> str:
@@ -104,6 +110,11 @@ class Defaults(Settings):
     adopt_existing: Literal["never", "by_natural_key"] = "never"
     drift: Literal["overwrite", "hold"] = "overwrite"
     abort_after: Annotated[int, Field(ge=1)] = 25
+    store_incomplete: bool = True
+    incomplete_limit: Annotated[int, Field(ge=1)] = 100_000
+    allow_data_loss: bool = False
+    sequential_processing: bool = False
+    require_dry_run: bool = False
     pause_after_failures: Annotated[int, Field(ge=0)] = 5
 
 
@@ -164,6 +175,7 @@ class Migration(Settings):
     locations: Mapping[str, str] = Field(default_factory=dict)
     options: Defaults = Defaults()
     schedules: Mapping[str, Schedule] = Field(default_factory=dict)
+    notifications: Notifications = Notifications()
 
     @field_validator("slug")
     @classmethod

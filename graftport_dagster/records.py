@@ -284,6 +284,7 @@ class RunOptions:
     is not named). `source_ids` and `limit` narrow every phase; `error_group` is `code` or
     `class:code[:path]` of open incomplete records. `retry`: `open` takes nothing but open incomplete
     records, which the run claims when it begins; `due` of those only what the schedule wants now.
+    `replay_of`: the run whose source data is taken instead of what is there now.
     """
 
     phases: tuple[Phase, ...] = tuple(Phase)
@@ -303,6 +304,8 @@ class RunOptions:
     full_extract: bool = False
     confirm_store: bool = False
     mapping: str = "current"
+    replay_of: str = ""
+    overwrite_newer: bool = False
     actor: str = ""
     reason: str = ""
 
@@ -370,9 +373,22 @@ class RunItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """How many incomplete records are kept, all migration's types together; `limit` None: any number.
+
+    At the limit the type stops, or with `drops` goes on and forgets what comes more. `is_off`: none is kept.
+    """
+
+    limit: int | None = None
+    drops: bool = False
+    is_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run: what was asked, by whom, and how it ended. Final once ended.
 
+    `source_seq`: of a replay, the number of the run whose source data it has.
     `credentials`: a mark that changes with the secrets that the run had, and tells nothing of them.
     """
 
@@ -390,6 +406,8 @@ class Run:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     credentials: str = ""
+    source_seq: int = 0
+    keeping: Keeping = Keeping()
 
 
 def run_result(items: Sequence[RunItem]) -> Result:

@@ -26,6 +26,7 @@ COMMANDS = {
     "incomplete": ("incomplete", "Records that did not end well: list, show, retry, discard."),
     "status": ("status", "Show how a migration stands: pauses, what runs, what is open, what comes next."),
     "retry": ("retry", "Do again what did not end well in a run."),
+    "replay": ("replay", "Repeat failed runs on exactly the source data that they had."),
     "cancel": ("retry", "Stop a run, wherever it runs."),
     "migrations": (
         "migrations",

@@ -62,6 +62,16 @@ def runs(
     answer({"runs": rows}, lambda: _listing(rows, of_one=migration is not None), as_json=as_json)
 
 
+def failed_runs(
+    store: RecordStore, migration: Migration | None, platform: str | None, since: datetime | None,
+    until: datetime | None, *, every: bool,
+) -> list[Run]:  # fmt: skip
+    """Those that did not end well and that nothing has made good, oldest first; not those that tried one again."""
+    slugs = _slugs(migration, platform, every=every)
+    found = _open(_found(store, slugs, since, until), _found(store, slugs, since, None))
+    return [run for run in found if not (run.options.dry_run or run.retry_of or run.replay_of)]
+
+
 def _slugs(migration: Migration | None, platform: str | None, *, every: bool) -> list[str | None]:
     if sum((migration is not None, platform is not None, every)) > 1:
         raise click.UsageError("Give SLUG, --all or --platform, one of them.", click.get_current_context())

@@ -15,7 +15,7 @@ from graftport_dagster.defs.assets import build_assets
 from graftport_dagster.defs.broken import build_broken
 from graftport_dagster.defs.jobs import build_asset_jobs
 from graftport_dagster.defs.layout import Layout
-from graftport_dagster.defs.migrate import build_dry_run_job, build_migrate_job
+from graftport_dagster.defs.migrate import build_dry_run_job, build_migrate_job, build_replay_job
 from graftport_dagster.defs.options import OPTIONS
 from graftport_dagster.defs.pausing import build_resume_job
 from graftport_dagster.defs.schedules import build_schedules
@@ -42,7 +42,12 @@ def build_migration(migration: Migration, *, executor: dg.ExecutorDefinition | N
             assets=build_assets(layout), jobs=build_asset_jobs(layout), resources={"options": OPTIONS}
         )
         whole = dg.Definitions(
-            jobs=[build_migrate_job(layout, assets, executor), build_dry_run_job(layout), build_resume_job(layout)],
+            jobs=[
+                build_migrate_job(layout, assets, executor),
+                build_replay_job(layout, assets, executor),
+                build_dry_run_job(layout),
+                build_resume_job(layout),
+            ],
             sensors=build_sensors(layout),
             schedules=build_schedules(layout),
             resources={"options": OPTIONS},

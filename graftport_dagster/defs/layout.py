@@ -16,6 +16,7 @@ from graftport_dagster.records import Phase, ResourceType
 MIGRATION_TAG = "graftport/migration"
 PARENT_TAG = "graftport/parent"
 RETRY_TAG = "graftport/retry_of"
+REPLAY_TAG = "graftport/replay_of"
 WAVE_TAG = "graftport/wave"
 PHASES_TAG = "graftport/phases"
 RESULT_TAG = "graftport/result"

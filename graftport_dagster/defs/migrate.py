@@ -1,4 +1,4 @@
-"""`<slug>_migrate` and `<slug>_dry_run`: all types in one run, in dependency order.
+"""`<slug>_migrate`, `<slug>_dry_run` and `<slug>_replay`: all types in one run, in dependency order.
 
 An op per resource type. In `_migrate` it runs a child run of the partitioned assets, in
 `_dry_run` the phases themselves; the run of the ops is Graftport's run. A failed type stops
@@ -17,13 +17,21 @@ from graftport_dagster.defs.asking import asked_at
 from graftport_dagster.defs.conclusion import concluding, reap, tag_process
 from graftport_dagster.defs.jobs import run_child
 from graftport_dagster.defs.launch import announce
-from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, RETRY_TAG, Layout
+from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, REPLAY_TAG, RETRY_TAG, Layout
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.steps import cause, failure, open_records
 from graftport_dagster.defs.stopping import graceful, interrupt, is_stopping, was_interrupted
 from graftport_dagster.defs.telling import Metadata, result_tags
 from graftport_dagster.errors import ErrorClass, GraftportError
-from graftport_dagster.pipeline import finish_run, open_store, open_work, released_types, run_phase, state_folder
+from graftport_dagster.pipeline import (
+    finish_run,
+    open_store,
+    open_work,
+    plan_replay,
+    released_types,
+    run_phase,
+    state_folder,
+)
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
 from graftport_dagster.reports import markdown, terminal
 from graftport_dagster.reports.terminal import REPORT_FOLLOWS
@@ -41,9 +49,12 @@ class _Whole:
     name: str
     dry_run: bool
     each: Callable[[dg.OpExecutionContext, ResourceType, RunOptions], None]
+    replays: bool = False
 
     def asked(self, options: OptionsResource) -> RunOptions:
         """The options with the types spelled out. Raises dg.Failure for what cannot be done."""
+        if self.replays:
+            return self._repeated(options)
         wanted = options.types() or self.layout.resource_types
         if unknown := [str(kind) for kind in wanted if kind not in self.layout.resource_types]:
             enabled = ", ".join(self.layout.resource_types)
@@ -53,6 +64,14 @@ class _Whole:
         in_order = tuple(resource_type for resource_type in self.layout.resource_types if resource_type in wanted)
         try:
             return options.to_run_options(self.layout.migration, resource_types=in_order, dry_run=self.dry_run)
+        except GraftportError as error:
+            raise failure(error) from None
+
+    def _repeated(self, options: OptionsResource) -> RunOptions:
+        try:
+            asked = options.to_run_options(self.layout.migration)
+            with open_store() as store:
+                return plan_replay(store, self.layout.migration, asked.replay_of, asked).options
         except GraftportError as error:
             raise failure(error) from None
 
@@ -85,6 +104,8 @@ class _Whole:
                 context.log.info(f"Ended a run that nobody works for any more: {line}")
             asked = self.asked(options)
             tags = {PHASES_TAG: ",".join(asked.phases), DRY_RUN_TAG: str(self.dry_run).lower()}
+            if asked.replay_of:
+                tags[REPLAY_TAG] = asked.replay_of
             context.instance.add_run_tags(context.run.run_id, {**self.layout.tags, **tags})
             tag_process(context.instance, context.run.run_id)
             try:
@@ -170,14 +191,7 @@ def build_migrate_job(
 
     `executor`: where the ops run, each with its child run inside; two processes of this machine unless given.
     """
-
-    def as_child(context: dg.OpExecutionContext, resource_type: ResourceType, options: RunOptions) -> None:
-        child = run_child(context, assets, layout, resource_type, options)
-        if was_interrupted(child) or is_stopping(context.instance, context.run.run_id):
-            raise dg.DagsterExecutionInterruptedError
-        context.log.info(f"{resource_type}: run {child.run_id} ended, {child.status.value.lower()}")
-
-    whole = _Whole(layout, "migrate", dry_run=False, each=as_child)
+    whole = _Whole(layout, "migrate", dry_run=False, each=_as_child(layout, assets))
     return whole.graph().to_job(
         name=layout.job("migrate"),
         description="Moves everything that is pending, all enabled types in dependency order. Exit status 1 unless all "
@@ -185,6 +199,31 @@ def build_migrate_job(
         tags=layout.tags,
         executor_def=concluding(executor, layout) if executor else _two_processes(layout),
     )
+
+
+def build_replay_job(
+    layout: Layout, assets: dg.Definitions, executor: dg.ExecutorDefinition | None = None
+) -> dg.JobDefinition:
+    """The job that repeats an earlier run on the source data it had; `replay_of` names that run."""
+    whole = _Whole(layout, "replay", dry_run=False, each=_as_child(layout, assets), replays=True)
+    return whole.graph().to_job(
+        name=layout.job("replay"),
+        description="Repeats the run that the option replay_of names, on exactly the source data that it had.",
+        tags=layout.tags,
+        executor_def=concluding(executor, layout) if executor else _two_processes(layout),
+    )
+
+
+def _as_child(
+    layout: Layout, assets: dg.Definitions
+) -> Callable[[dg.OpExecutionContext, ResourceType, RunOptions], None]:
+    def as_child(context: dg.OpExecutionContext, resource_type: ResourceType, options: RunOptions) -> None:
+        child = run_child(context, assets, layout, resource_type, options)
+        if was_interrupted(child) or is_stopping(context.instance, context.run.run_id):
+            raise dg.DagsterExecutionInterruptedError
+        context.log.info(f"{resource_type}: run {child.run_id} ended, {child.status.value.lower()}")
+
+    return as_child
 
 
 def build_dry_run_job(layout: Layout) -> dg.JobDefinition:

@@ -97,6 +97,10 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         default="current",
         description="current: the pinned version. Or another one for this run alone, by its number or content hash.",
     )
+    replay_of: str = Field(default="", description="For `_replay`: the id of the run to repeat, on the data it had.")
+    overwrite_newer: bool = Field(
+        default=False, description="For `_replay`: send records too for which something newer has landed since."
+    )
     actor: str = Field(default="", description="Who asks; kept with every attempt.")
     reason: str = Field(default="", description="Why; kept with every attempt.")
 
@@ -138,6 +142,8 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             full_extract=self.full_extract,
             confirm_store=self.confirm_store,
             mapping=self.mapping,
+            replay_of=self.replay_of,
+            overwrite_newer=self.overwrite_newer,
             actor=self.actor,
             reason=self.reason,
         )

@@ -15,6 +15,7 @@ from graftport_dagster.defs.asking import paused, without_person
 from graftport_dagster.defs.conclusion import reap
 from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import Layout
+from graftport_dagster.defs.notifications import build_notifications
 from graftport_dagster.defs.pausing import paused_by_failures
 from graftport_dagster.defs.retry_due import build_retry_due
 from graftport_dagster.errors import GraftportError
@@ -31,8 +32,8 @@ _REAPER_SECONDS = 60
 
 
 def build_sensors(layout: Layout) -> list[dg.SensorDefinition]:
-    """The reaper and the retries are on by themselves; freshness waits to be turned on."""
-    return [_source_freshness(layout), build_retry_due(layout), _reaper(layout)]
+    """The reaper and the retries are on by themselves; the others wait to be turned on."""
+    return [_source_freshness(layout), build_retry_due(layout), build_notifications(layout), _reaper(layout)]
 
 
 def _reaper(layout: Layout) -> dg.SensorDefinition:

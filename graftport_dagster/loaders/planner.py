@@ -125,6 +125,8 @@ class Planner:
 
     def _guarded(self, record: LoadInput, known: "_Known") -> Plan | Settlement:
         try:
+            if record.is_superseded:
+                return unsent(record, Outcome.SUPERSEDED, reason="something newer has landed")
             if record.source_deleted:
                 return self._withdrawn(record, known)
             if isinstance(known.referred, RecordError):

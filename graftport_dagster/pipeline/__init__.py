@@ -10,6 +10,7 @@ What a phase does is in `extract.py`, `transform.py` and `load.py`; what one rec
 when it lands is in `loaders/`.
 """
 
+from graftport_dagster.pipeline.replay import Replay, plan_replay
 from graftport_dagster.pipeline.run import (
     finish_run,
     has_row_errors,
@@ -33,6 +34,7 @@ from graftport_dagster.store.place import (
 __all__ = [
     "STATE_VARIABLE",
     "STORE_VARIABLE",
+    "Replay",
     "Work",
     "connect",
     "finish_run",
@@ -42,6 +44,7 @@ __all__ = [
     "must_have_secrets",
     "open_store",
     "open_work",
+    "plan_replay",
     "released_types",
     "report_folder",
     "run_phase",

@@ -8,10 +8,10 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from graftport_dagster.errors import LeaseHeldError, StoreNotConfirmedError, WriteBrakeError
+from graftport_dagster.errors import ConfigurationError, LeaseHeldError, StoreNotConfirmedError, WriteBrakeError
 from graftport_dagster.loaders import preflight
 from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading
 from graftport_dagster.loaders.plan import LoadContext
@@ -56,18 +56,18 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         store_gid=facts.gid,
         dataset=work.dataset(own=Phase.TRANSFORM in work.run.options.phases),
         publications=facts.publications,
-        selection=work.selection,
+        selection=_in_turn(work, resource_type),
         should_stop=work.should_stop,
         progress=work.progress,
     )
     if resource_type is ResourceType.REDIRECTS and not is_rehearsal:
         _reopen_redirects(work, context)
     scope = work.store.loads.scope(
-        context.dataset, facts.gid, resource_type, work.selection, with_deleted=context.withdraws
+        context.dataset, facts.gid, resource_type, context.selection, with_deleted=context.withdraws
     )
     to_do = scope["pending"] if work.run.options.only_dirty else scope["in_scope"]
     done = Loaded(landed_before=scope["landed"])
-    if not done.landed_before and work.selection.is_narrow:
+    if not done.landed_before and context.selection.is_narrow:
         done.landed_before = work.store.loads.scope(context.dataset, facts.gid, resource_type, Selection())["landed"]
     done.counts.update(in_scope=scope["in_scope"], unchanged=scope["in_scope"] - to_do)
     done.notes += filter(None, [f"into {facts.name} ({facts.domain})", preflight.wrong_clock(facts)])
@@ -75,6 +75,7 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         _rehearse(work, Rehearsal(loader, context, shop if work.run.options.live else None), done, resource_type)
     elif to_do:
         _brake(work, scope)
+        done.notes += filter(None, [_rehearsed(work, resource_type)])
         lease = acquire(work, facts.gid, resource_type)
         try:
             tally = Loading(loader, context, shop, lease, expected=to_do).run()
@@ -84,7 +85,73 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         done.api_calls, done.api_cost, done.fatal = tally.calls, tally.cost, tally.fatal
         if done.fatal is not None or work.should_stop():
             done.counts["not_reached"] = to_do - tally.seen
+        if done.counts["held"]:
+            done.notes += _judged(work, facts.gid)
+    if context.selection != work.selection:
+        _count_the_rest(work, context, resource_type, scope, done)
     return done
+
+
+def _in_turn(work: Work, resource_type: ResourceType) -> Selection:
+    """What is loaded: what the run asks for; with `sequential_processing`, open records before anything new."""
+    options = work.run.options
+    if not work.migration.options.sequential_processing or options.retry or options.dry_run:
+        return work.selection
+    if not work.store.incomplete.count(work.migration.slug, resource_type, without_held=True):
+        return work.selection
+    return replace(work.selection, is_retry=True)
+
+
+def _count_the_rest(
+    work: Work, context: LoadContext, resource_type: ResourceType, narrow: Mapping[str, int], done: Loaded
+) -> None:
+    """What sequential processing keeps back is in scope still: pending, and not reached."""
+    whole = work.store.loads.scope(
+        context.dataset, context.store_gid, resource_type, work.selection, with_deleted=context.withdraws
+    )
+    kept_back = whole["pending"] - narrow["pending"]
+    rest = whole["in_scope"] - narrow["in_scope"]
+    done.counts.update(in_scope=rest, unchanged=rest - kept_back, not_reached=kept_back)
+    if kept_back:
+        done.notes.append(
+            f"{kept_back} records were kept back, because some of this type are open and sequential_processing is on."
+        )
+
+
+def _judged(work: Work, store_gid: str) -> list[str]:
+    """What of all that is held can never be released, as remarks; the records themselves are marked."""
+    migration = work.migration
+    enabled = [str(name) for name in migration.resource_types or ResourceType]
+    counts = work.store.loads.judge_waits(migration.slug, store_gid, enabled)
+    told = {
+        "REFERENCE_CYCLE": "held records wait for one another in a circle",
+        "REFERENCE_NEVER": "held records wait for what never comes",
+    }
+    return [
+        f"{counts[code]} {words}: graftport errors {migration.slug} --group {code}"
+        for code, words in told.items()
+        if counts.get(code)
+    ]
+
+
+def _rehearsed(work: Work, resource_type: ResourceType) -> str:
+    """A remark where a mapping version is loaded that no dry run has tried. Raises ConfigurationError where it must."""
+    for item in work.store.runs.items(work.run.run_id):
+        if item.resource_type is not resource_type or item.phase is not Phase.TRANSFORM or not item.mapping_version:
+            continue
+        if work.store.runs.was_rehearsed(work.migration.slug, resource_type, item.mapping_version):
+            continue
+        if work.migration.destination.is_simulated and not work.migration.options.require_dry_run:
+            # A load into the embedded simulator is a rehearsal itself.
+            continue
+        told = f"No dry run has tried {item.mapping_version}."
+        if work.migration.options.require_dry_run:
+            raise ConfigurationError(
+                f"{told} require_dry_run is on.", code="NOT_REHEARSED",
+                hint=f"Rehearse it first: graftport run {work.migration.slug} --dry-run.",
+            )  # fmt: skip
+        return told
+    return ""
 
 
 def loadable_types(resource_type: ResourceType) -> tuple[ResourceType, ...]:

@@ -18,8 +18,9 @@ from graftport_dagster.loaders.registry import loadable, must_be_loadable
 from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline.extract import extract
 from graftport_dagster.pipeline.load import acquire, load
+from graftport_dagster.pipeline.replay import original_of
 from graftport_dagster.pipeline.transform import transform
-from graftport_dagster.pipeline.work import Work, must_have_secrets
+from graftport_dagster.pipeline.work import Work, keeping, must_have_secrets
 from graftport_dagster.records import (
     EXTRACT_COUNTS,
     LOAD_COUNTS,
@@ -90,12 +91,20 @@ def open_work(
         _check(migration, options, opened)
         own = Run(
             run_id=run_id, migration=migration.slug, options=options, retry_of=retry_of,
-            host=socket.gethostname(), pid=os.getpid(), credentials=credentials_mark(migration),
+            replay_of=options.replay_of, host=socket.gethostname(), pid=os.getpid(),
+            credentials=credentials_mark(migration),
         )  # fmt: skip
         is_new = opened.runs.find(run_id) is None
         # Who joins a run does so with options of its own, and holds leases as the process that works.
-        run = replace(opened.runs.start(own), options=options, host=own.host, pid=own.pid)
-        if is_new and not options.dry_run:
+        run = replace(
+            opened.runs.start(own), options=options, host=own.host, pid=own.pid, keeping=keeping(migration)
+        )  # fmt: skip
+        if run.replay_of:
+            original = original_of(opened, run)
+            run = replace(run, source_seq=original.seq)
+            if is_new:
+                opened.replays.take(run, original, options.resource_types)
+        elif is_new and not options.dry_run:
             claim(opened, run, migration.resource_types, asked_at)
         work = Work(migration, opened, run, should_stop, progress, child_run_id)
         try:
@@ -171,8 +180,10 @@ def run_phase(work: Work, phase: Phase, resource_type: ResourceType) -> RunItem:
     )  # fmt: skip
     earlier = _earlier(work, item)
     work.store.runs.start_item(item)
+    work.stopped_by = None
     try:
         did = _do(work, phase, resource_type)
+        did = replace(did, fatal=did.fatal or work.stopped_by)
     except BaseException as error:
         if isinstance(error, LeaseHeldError) and earlier is None and work.should_stop():
             return skip_item(work, phase, resource_type, why=f"stopped while it waited: {error.message}")
@@ -247,6 +258,8 @@ def _phase(work: Work, phase: Phase, resource_type: ResourceType) -> _Did:
 def _concluded(work: Work, item: RunItem, did: _Did) -> RunItem:
     counts = {name: did.counts[name] for name in _NAMES[item.phase]}
     counts |= {name: number for name, number in did.counts.items() if name not in counts}
+    if lost := _not_kept(work, item):
+        counts["not_kept"] = lost
     item = _described(work, replace(item, counts=counts, mapping_version=did.mapping_version))
     broken = broken_equations(item.phase, counts)
     result = Result.CANCELED if work.should_stop() and _left(item.phase, did) else _result(item.phase, counts, did)
@@ -263,6 +276,13 @@ def _concluded(work: Work, item: RunItem, did: _Did) -> RunItem:
         notes=tuple(did.notes),
         ended_at=datetime.now(UTC),
     )
+
+
+def _not_kept(work: Work, item: RunItem) -> int:
+    keeping = work.run.keeping
+    if work.run.options.dry_run or not (keeping.drops or keeping.is_off):
+        return 0
+    return work.store.incomplete.count_not_kept(work.run, item.resource_type, item.phase)
 
 
 def _left(phase: Phase, did: _Did) -> bool:
@@ -388,5 +408,8 @@ def finish_run(store: RecordStore, run_id: str, *, canceled: bool = False) -> Ru
     run = store.runs.finish(run_id, Result.CANCELED if canceled else run_result(items), first_error)
     if run.options.dry_run:
         store.runs.drop_dry_run(run_id)
+        return run
     store.incomplete.unclaim(run)
+    if run.replay_of:
+        store.replays.drop(run)
     return run

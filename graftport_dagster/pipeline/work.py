@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graftport_dagster import simulator
-from graftport_dagster.errors import ErrorClass
+from graftport_dagster.errors import ConfigurationError, ErrorClass, GraftportError
 from graftport_dagster.loaders.loader import LEASE_SECONDS
 from graftport_dagster.migration import Migration
-from graftport_dagster.records import Phase, ResourceType, Run
+from graftport_dagster.records import Keeping, Phase, ResourceType, Run
 from graftport_dagster.settings import resolve_secret
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials, Credentials
@@ -33,6 +33,12 @@ def must_have_secrets(migration: Migration) -> None:
 
 # How often the record store is asked whether somebody canceled the run.
 _LOOK_SECONDS = 1.0
+
+
+def keeping(migration: Migration) -> Keeping:
+    """What the migration file says of keeping incomplete records."""
+    options = migration.options
+    return Keeping(options.incomplete_limit, drops=options.allow_data_loss, is_off=not options.store_incomplete)
 
 
 def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False, is_known_silent: bool = False) -> Shop:
@@ -84,6 +90,8 @@ class Work:
     progress: Callable[[str], None]
     child_run_id: str = ""
     renew_after_seconds: float = LEASE_SECONDS / 3
+    # What stops the type at the next batch, though nobody asked for it.
+    stopped_by: GraftportError | None = None
     _is_stopping: bool = False
     _looked_at: float = 0.0
     _lease: Lease | None = None
@@ -99,13 +107,25 @@ class Work:
             self.store.loads.renew(self._lease, seconds=LEASE_SECONDS)
             self._renewed_at = time.monotonic()
         self._is_stopping = self._is_stopping or self.asks_to_stop() or self._is_canceled()
-        return self._is_stopping
+        return self._is_stopping or self.stopped_by is not None
 
     def _is_canceled(self) -> bool:
         if time.monotonic() - self._looked_at < _LOOK_SECONDS:
             return False
         self._looked_at = time.monotonic()
+        self._watch_the_limit()
         return self.store.runs.is_to_stop(self.run.run_id)
+
+    def _watch_the_limit(self) -> None:
+        kept = self.run.keeping
+        if kept.is_off or kept.drops or kept.limit is None or self.run.options.dry_run or self.run.options.retry:
+            return
+        count = self.store.incomplete.count(self.migration.slug)
+        if count >= kept.limit:
+            self.stopped_by = ConfigurationError(
+                f"{count} incomplete records are open, as many as incomplete_limit allows.", code="INCOMPLETE_LIMIT",
+                hint="Mend and retry them, give some up (graftport incomplete discard), or raise incomplete_limit.",
+            )  # fmt: skip
 
     @contextmanager
     def holding(self, lease: Lease) -> Iterator[None]:
@@ -144,7 +164,9 @@ class Work:
         return report_folder(self.run.run_id)
 
     def dataset(self, *, own: bool) -> Dataset:
-        """The migration's rows, or in a dry run that makes them itself (`own`) the dry run's."""
+        """The migration's rows, in a dry run that makes them itself (`own`) the dry run's, in a replay its own."""
+        if self.run.replay_of:
+            return Dataset(self.migration.slug, replay_id=self.run.run_id)
         return Dataset(self.migration.slug, self.run.run_id if self.run.options.dry_run and own else "")
 
     def wanted_ids(self, resource_type: ResourceType) -> set[str] | None:
@@ -159,4 +181,7 @@ class Work:
         options = self.run.options
         if options.retry:
             return Selection(run_id=self.run.run_id, is_retry=True)
-        return Selection(options.source_ids, options.error_group, options.limit, run_id=self.run.run_id)
+        return Selection(
+            options.source_ids, options.error_group, options.limit, run_id=self.run.run_id,
+            source_seq=0 if options.overwrite_newer else self.run.source_seq,
+        )  # fmt: skip

@@ -16,7 +16,7 @@ from graftport_dagster.store.database import add
 from graftport_dagster.store.tables import attempts, record_warnings
 
 FAILED = frozenset({Outcome.ERRORED, Outcome.UNKNOWN})
-PASSED_OVER = frozenset({Outcome.EXCLUDED, Outcome.SKIPPED, Outcome.HELD})
+PASSED_OVER = frozenset({Outcome.EXCLUDED, Outcome.SKIPPED, Outcome.HELD, Outcome.SUPERSEDED})
 _NOT_TRIED = frozenset({Outcome.UNCHANGED, Outcome.NOT_REACHED, Outcome.REFUSED_BEFORE})
 _CLASS_BY_OUTCOME = {Outcome.UNKNOWN: ErrorClass.UNKNOWN_OUTCOME, Outcome.HELD: ErrorClass.DATA}
 

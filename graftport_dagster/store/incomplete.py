@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -30,7 +31,7 @@ from graftport_dagster.store.attempts import Fault, describe
 from graftport_dagster.store.columns import among
 from graftport_dagster.store.database import Database, put
 from graftport_dagster.store.selection import OPEN_STATUSES, in_group, is_open, taken_by
-from graftport_dagster.store.tables import incomplete_records, runs, waits
+from graftport_dagster.store.tables import attempts, incomplete_records, runs, waits
 from graftport_dagster.store.waits import released
 
 # After each failed try; then it is left for a person.
@@ -38,6 +39,7 @@ RETRY_MINUTES = (1, 10, 10, 30, 30, 30, 180, 180)
 _UNKNOWN = str(ErrorClass.UNKNOWN_OUTCOME)
 # An unknown outcome is verified before anything is sent, which harms nothing and should not wait for a person.
 _SCHEDULED = frozenset(str(error_class) for error_class in ErrorClass if error_class.is_retried) | {_UNKNOWN}
+_SET_ASIDE = (str(Outcome.ERRORED), str(Outcome.HELD), str(Outcome.UNKNOWN))
 _columns = incomplete_records.c
 
 
@@ -77,16 +79,39 @@ def set_aside(connection: Connection, place: Place, run: Run, failures: Sequence
     found = connection.execute(select(incomplete_records).where(_at(place), among(_columns.source_id, ids))).all()
     given_up = {row.source_id: row.message for row in found if row.status == "discarded"}
     before = {row.source_id: row for row in found if row.status in OPEN_STATUSES}
-    rows = [
-        _row(place, run, failure, before.get(failure.source_id), now)
+    failures = [
+        failure
         for failure in failures
         # A row of the source that a person gave up is not opened again by each reading of it.
         if place.phase is not Phase.EXTRACT or given_up.get(failure.source_id) != getattr(failure.error, "message", "")
     ]
+    failures = _kept(connection, place, run, failures, before)
+    ids = [failure.source_id for failure in failures]
+    rows = [_row(place, run, failure, before.get(failure.source_id), now) for failure in failures]
     put(connection, incomplete_records, rows)
     if place.phase is Phase.LOAD:
         _forget_waits(connection, place, ids)
         put(connection, waits, [_wait(place, failure, key) for failure in failures for key in failure.waits_for])
+
+
+def _kept(
+    connection: Connection, place: Place, run: Run, failures: Sequence[Failure], before: Mapping[str, Row[Any]]
+) -> list[Failure]:
+    """Those that are kept: refreshed where they are open, opened as far as the migration wants them."""
+    keeping = run.keeping
+    if not (keeping.is_off or keeping.drops):
+        return list(failures)
+    room = 0
+    if not keeping.is_off and keeping.limit is not None:
+        count = select(func.count()).where(_columns.migration == place.migration, is_open())
+        room = keeping.limit - connection.execute(count).scalar_one()
+    kept = []
+    for failure in failures:
+        if failure.source_id not in before:
+            room -= 1
+        if failure.source_id in before or room >= 0:
+            kept.append(failure)
+    return kept
 
 
 def _row(place: Place, run: Run, failure: Failure, before: Row[Any] | None, now: datetime) -> dict[str, Any]:
@@ -320,6 +345,35 @@ class IncompleteRecords:
         )  # fmt: skip
         with self._database.read() as connection:
             return {ResourceType(row[0]): Wave(*row[1:]) for row in connection.execute(query)}
+
+    def count(self, migration: str, resource_type: ResourceType | None = None, *, without_held: bool = False) -> int:
+        """How many are open."""
+        query = select(func.count()).where(_columns.migration == migration, is_open())
+        if resource_type is not None:
+            query = query.where(_columns.resource_type == str(resource_type))
+        if without_held:
+            query = query.where(_columns.outcome != str(Outcome.HELD))
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def count_not_kept(self, run: Run, resource_type: ResourceType, phase: Phase) -> int:
+        """Records that failed or were held in this item of which no incomplete record was kept."""
+        tried = attempts.c
+        kept = (
+            select(_columns.source_id)
+            .where(
+                _columns.migration == tried.migration, _columns.resource_type == tried.resource_type,
+                _columns.phase == tried.phase, _columns.source_id == tried.source_id, is_open(),
+            )
+            .correlate(attempts)
+            .exists()
+        )  # fmt: skip
+        query = select(func.count(tried.source_id.distinct())).where(
+            tried.run_id == run.run_id, tried.resource_type == str(resource_type), tried.phase == str(phase),
+            text("attempts.notable = 1"), tried.outcome.in_(_SET_ASIDE), ~kept,
+        )  # fmt: skip
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def next_due(self, migration: str) -> datetime | None:
         """When the schedule wants something tried next; None where it wants nothing."""

@@ -45,6 +45,7 @@ class LoadInput:
     `gid`: "" if it never landed there. `landed_hash`: payload hash landed, "" if none or if only
     some groups landed. `refused_hash`: payload of the last attempt where that was refused for a
     reason that does not pass by itself; `discarded_hash`: payload that a person gave up.
+    `is_superseded`: of a replay, that data read later has landed.
     `may_refer`: False where the payload holds no reference for certain.
     """
 
@@ -60,6 +61,7 @@ class LoadInput:
     refused_hash: str = ""
     source_deleted: bool = False
     discarded_hash: str = ""
+    is_superseded: bool = False
     may_refer: bool = True
 
 
@@ -95,7 +97,7 @@ def to_load(
             rows = connection.execute(query.where(_staged.source_id > last)).all()
         if rows:
             last = rows[-1].source_id
-            yield [_load_input(row) for row in rows]
+            yield [_load_input(row, selection.source_seq) for row in rows]
         if len(rows) < batch:
             return
 
@@ -209,12 +211,13 @@ def _inputs(dataset: Dataset, store_gid: str) -> Select[Any]:
     return select(
         _staged.source_id, payload_table.c.body, _staged.payload_hash, _staged.group_hashes, _staged.mapping_version,
         identities.c.gid, identities.c.handle, _landed.landed_hash, _landed.group_hashes.label("landed_groups"),
+        _landed.run_seq,
         _incomplete.status, _incomplete.outcome, _incomplete.error_class, _incomplete.payload_hash.label("failed_hash"),
         source_records.c.deleted_seq,
     ).select_from(tables)  # fmt: skip
 
 
-def _load_input(row: Row[Any]) -> LoadInput:
+def _load_input(row: Row[Any], source_seq: int) -> LoadInput:
     refused = (
         row.status in OPEN_STATUSES and row.outcome == str(Outcome.ERRORED) and row.error_class in _REFUSED
     )  # fmt: skip
@@ -223,7 +226,8 @@ def _load_input(row: Row[Any]) -> LoadInput:
         group_hashes=row.group_hashes, mapping_version=row.mapping_version, gid=row.gid or "",
         handle=row.handle or "", landed_hash=row.landed_hash or "", landed_groups=row.landed_groups or {},
         refused_hash=row.failed_hash if refused else "", source_deleted=bool(row.deleted_seq),
-        discarded_hash=row.failed_hash if row.status == "discarded" else "", may_refer='"$ref"' in row.body,
+        discarded_hash=row.failed_hash if row.status == "discarded" else "",
+        is_superseded=bool(source_seq and row.run_seq and row.run_seq > source_seq), may_refer='"$ref"' in row.body,
     )  # fmt: skip
 
 

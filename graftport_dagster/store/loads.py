@@ -9,7 +9,7 @@ from datetime import datetime
 from graftport_dagster.errors import BrokenPromiseError
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, Run
 from graftport_dagster.store import identities as identity_rows
-from graftport_dagster.store import landing, leases, settlements
+from graftport_dagster.store import landing, leases, settlements, waits
 from graftport_dagster.store.database import Database
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
@@ -138,6 +138,11 @@ class Loads:
         """Source id → what Shopify answered last; records without a snapshot are absent."""
         with self._database.read() as connection:
             return landing.snapshots(connection, migration, store_gid, resource_type, list(source_ids))
+
+    def judge_waits(self, migration: str, store_gid: str, enabled: Sequence[str]) -> dict[str, int]:
+        """Marks held records that wait in a circle, or for what never comes; how many, by code."""
+        with self._database.write() as connection:
+            return waits.judge(connection, migration, store_gid, enabled)
 
     def waiters(self, migration: str, store_gid: str) -> dict[ResourceType, int]:
         """Held records whose references have all landed since: due now."""

@@ -15,6 +15,7 @@ from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
 from graftport_dagster.store.loads import Loads
 from graftport_dagster.store.mapping_versions import MappingVersion, MappingVersions, Pin
+from graftport_dagster.store.replays import Replays
 from graftport_dagster.store.runs import Runs
 from graftport_dagster.store.selection import Dataset, Selection
 from graftport_dagster.store.settlements import Intent, OpenStep, Settlement
@@ -45,6 +46,7 @@ class RecordStore:
         self.loads = Loads(database, now)
         self.incomplete = IncompleteRecords(database, now)
         self.runs = Runs(database, now)
+        self.replays = Replays(database)
         self.stores = Stores(database, now)
 
     @classmethod

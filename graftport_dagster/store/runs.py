@@ -119,6 +119,22 @@ class Runs:
                     found.append((run, [_item(item) for item in connection.execute(mine)]))
         return found
 
+    def was_rehearsed(self, migration: str, resource_type: ResourceType, mapping_version: str) -> bool:
+        """Whether a dry run has applied a version of this text, by the hash that ends its name, to its end."""
+        ending = mapping_version.rpartition(" ")[2]
+        query = (
+            select(run_items.c.run_id, runs.c.options)
+            .join(runs, runs.c.run_id == run_items.c.run_id)
+            .where(
+                runs.c.migration == migration, run_items.c.resource_type == str(resource_type),
+                run_items.c.phase == str(Phase.TRANSFORM),
+                run_items.c.mapping_version.endswith(ending, autoescape=True),
+                run_items.c.result.not_in((str(Result.FAILED), str(Result.CANCELED), str(Result.RUNNING))),
+            )
+        )  # fmt: skip
+        with self._database.read() as connection:
+            return any((row.options or {}).get("dry_run") for row in connection.execute(query))
+
     def list(
         self, migration: str | None = None, *, failed: bool = False, since: datetime | None = None,
         until: datetime | None = None, limit: int | None = None,

@@ -16,10 +16,19 @@ OPEN_STATUSES = ("unresolved", "pending_retry", "in_progress")
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Whose rows: a migration's real ones (`dry_run_id` ""), or those of one dry run."""
+    """Whose rows: a migration's real ones, or those of one dry run, or of one replay.
+
+    A dry run's rows have payloads and attempts of their own, which go with them; a replay's share the real ones.
+    """
 
     migration: str
     dry_run_id: str = ""
+    replay_id: str = ""
+
+    @property
+    def rows_id(self) -> str:
+        """What its rows carry in the column `dry_run_id`."""
+        return self.dry_run_id or self.replay_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,8 @@ class Selection:
     `error_group` is `code` (or a class alone), `class:code` or `class:code:path`. With `run_id`,
     records count whose incomplete record that run itself resolved: what its transform has mended,
     its load must still find. `limit`: the first so many by source id, of all the type's records.
-    `is_retry`: those alone whose incomplete record the run has claimed.
+    `is_retry`: those alone whose incomplete record the run has claimed. `source_seq`: of a replay, the number of the
+    run whose source data it has: what landed of data read later is newer, and not overwritten; 0 for no such rule.
     """
 
     source_ids: tuple[str, ...] = ()
@@ -37,6 +47,7 @@ class Selection:
     limit: int | None = None
     run_id: str = ""
     is_retry: bool = False
+    source_seq: int = 0
 
     @property
     def is_narrow(self) -> bool:
@@ -48,7 +59,7 @@ def rows_of(table: Table, dataset: Dataset, resource_type: ResourceType) -> Colu
     """The dataset's rows of one type."""
     return and_(
         table.c.migration == dataset.migration,
-        table.c.dry_run_id == dataset.dry_run_id,
+        table.c.dry_run_id == dataset.rows_id,
         table.c.resource_type == str(resource_type),
     )
 

@@ -190,7 +190,7 @@ def _settle_steps(connection: Connection, lease: Lease, run: Run, settled: Seque
 def _settle_landed(
     connection: Connection, lease: Lease, run: Run, settled: Sequence[Settlement], now: datetime
 ) -> None:
-    by = {"run_id": run.run_id, "run_seq": run.seq, "at": now}
+    by = {"run_id": run.run_id, "run_seq": run.source_seq or run.seq, "at": now}
     whole = [
         _key(lease, one.source_id)
         | by
@@ -209,7 +209,7 @@ def _settle_landed(
     ]:  # fmt: skip
         mine = and_(_of_type(landed_records, lease), among(landed_records.c.source_id, lost))
         connection.execute(delete(landed_records).where(mine))
-    _settle_partial(connection, lease, by, [one for one in settled if one.landed_groups and not one.clean])
+    _settle_partial(connection, lease, run, by, [one for one in settled if one.landed_groups and not one.clean])
     taken = [
         _key(lease, one.source_id) | {"body": one.snapshot, "at": now} for one in settled if one.snapshot is not None
     ]
@@ -217,11 +217,13 @@ def _settle_landed(
     _withdraw(connection, lease, by, settled)
 
 
-def _settle_partial(connection: Connection, lease: Lease, by: dict[str, Any], partial: Sequence[Settlement]) -> None:
+def _settle_partial(
+    connection: Connection, lease: Lease, run: Run, by: dict[str, Any], partial: Sequence[Settlement]
+) -> None:
     if not partial:
         return
     ids = [one.source_id for one in partial]
-    staged_groups = _groups(connection, staged_records, _real(lease), ids)
+    staged_groups = _groups(connection, staged_records, _staged_for(lease, run), ids)
     landed_groups = _groups(connection, landed_records, _of_type(landed_records, lease), ids)
     rows = []
     for one in partial:
@@ -270,7 +272,7 @@ def _settle_incomplete(
 ) -> None:
     place = incomplete.Place(lease.migration, lease.resource_type, Phase.LOAD, lease.store_gid)
     bad = [(one, one.outcome) for one in settled if one.outcome is not None and one.outcome in _SET_ASIDE]
-    origins = _origins(connection, lease, [one.source_id for one, _ in bad])
+    origins = _origins(connection, lease, run, [one.source_id for one, _ in bad])
     failures = []
     for one, outcome in bad:
         source_hash, settings_hash, mapping_version = origins.get(one.source_id, ("", "", ""))
@@ -291,12 +293,12 @@ def _settle_incomplete(
         incomplete.resolve(connection, place, run, ids, now, resolution=reason, status="discarded")
 
 
-def _origins(connection: Connection, lease: Lease, source_ids: list[str]) -> dict[str, tuple[str, str, str]]:
+def _origins(connection: Connection, lease: Lease, run: Run, source_ids: list[str]) -> dict[str, tuple[str, str, str]]:
     """Source id → (source hash, settings hash, mapping version) of what is staged."""
     if not source_ids:
         return {}
     query = select(_staged.source_id, _staged.source_hash, _staged.settings_hash, _staged.mapping_version).where(
-        _real(lease), among(_staged.source_id, source_ids)
+        _staged_for(lease, run), among(_staged.source_id, source_ids)
     )
     return {row[0]: (row[1], row[2], row[3]) for row in connection.execute(query)}
 
@@ -316,9 +318,10 @@ def _of_type(table: Table, lease: Lease) -> ColumnElement[bool]:
     )
 
 
-def _real(lease: Lease) -> ColumnElement[bool]:
+def _staged_for(lease: Lease, run: Run) -> ColumnElement[bool]:
+    """What the run loads: what is staged, or of a replay its own rows."""
     return and_(
         _staged.migration == lease.migration,
-        _staged.dry_run_id == "",
+        _staged.dry_run_id == (run.run_id if run.replay_of else ""),
         _staged.resource_type == str(lease.resource_type),
     )

@@ -176,7 +176,7 @@ class StagedRecords:
             bodies = {one.payload_hash: one.body for one in made if one.payload_hash}
             payloads.keep(connection, staged.dry_run_id, bodies)
             by = {
-                "migration": staged.migration, "dry_run_id": staged.dry_run_id, "resource_type": str(resource_type),
+                "migration": staged.migration, "dry_run_id": staged.rows_id, "resource_type": str(resource_type),
                 "mapping_hash": version.content_hash, "mapping_version": version.name, "settings_hash": settings_hash,
                 "run_id": run.run_id, "at": now,
             }  # fmt: skip
@@ -188,6 +188,9 @@ class StagedRecords:
             attempts.append(connection, scene, tried, now)
             if not staged.dry_run_id:
                 _set_aside(connection, place, run, tried, made, settings_hash, now)
+                if not staged.replay_id:
+                    fresh = {one.result.source_id: one.payload_hash for one in made if one.result.error is None}
+                    incomplete.supersede(connection, place, run, fresh, now)
         counts: dict[Outcome, int] = {}
         for outcome in outcomes:
             counts[outcome] = counts.get(outcome, 0) + 1
@@ -280,8 +283,6 @@ def _set_aside(
         if attempt.outcome is Outcome.ERRORED
     ]  # fmt: skip
     incomplete.set_aside(connection, place, run, failures, now)
-    staged = {one.result.source_id: one.payload_hash for one in made if one.result.error is None}
-    incomplete.supersede(connection, place, run, staged, now)
     good = [attempt.source_id for attempt in tried if attempt.outcome is not Outcome.ERRORED]
     incomplete.resolve(connection, place, run, good, now)
 
@@ -289,7 +290,7 @@ def _set_aside(
 def _same_record(staged: Dataset) -> ColumnElement[bool]:
     return and_(
         _staged.migration == _source.migration,
-        _staged.dry_run_id == staged.dry_run_id,
+        _staged.dry_run_id == staged.rows_id,
         _staged.resource_type == _source.resource_type,
         _staged.source_id == _source.source_id,
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from graftport_dagster.errors import WriteBrakeError
+from graftport_dagster.errors import TransientError, WriteBrakeError
 from graftport_dagster.pipeline.shape import Shape
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord
@@ -60,11 +60,17 @@ class _Extract:
         if not (self._options.full_extract or self._options.dry_run or self._wanted is not None):
             since = self._rows.cursor(self._work.migration.slug, self._type)
         stream = self._narrowed(self._source.read(self._type, since))
-        while batch := list(islice(stream, _BATCH)):
-            self._take(batch)
-            self._work.progress(f"{self._type}: {self._done.counts['rows_read']} rows read")
-            if self._work.should_stop():
+        try:
+            while batch := list(islice(stream, _BATCH)):
+                self._take(batch)
+                self._work.progress(f"{self._type}: {self._done.counts['rows_read']} rows read")
+                if self._work.should_stop():
+                    return self._done
+        except TransientError as error:
+            # A source that waits for another computer gives up as soon as the run is to stop.
+            if error.code == "STOPPED" and self._work.should_stop():
                 return self._done
+            raise
         self._done.is_whole = True
         if not self._is_narrowed:
             self._conclude(is_full=since is None)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import requests
 
 from graftport_dagster import pipeline
 from graftport_dagster.migration import Destination, Migration
-from graftport_dagster.records import Phase, ResourceType
+from graftport_dagster.records import Phase, ResourceType, Result, RunOptions
 from graftport_dagster.source_settings import MagentoSettings
 from graftport_dagster.store.record_store import RecordStore
 from tests.pipeline.conftest import Shop
@@ -121,3 +122,19 @@ def test_a_shop_that_fails_midway_leaves_its_cursor_where_it_was(magento_shop: S
     mended = magento_shop.run(resource_types=(ResourceType.PRODUCTS,), phases=(Phase.EXTRACT,))
     assert mended.counts("products extract")["read"] == 24
     assert magento_shop.store.source_records.cursor("shop", ResourceType.PRODUCTS) is not None
+
+
+def test_a_stop_while_the_shop_makes_us_wait_is_a_cancel(magento_shop: Shop, magento_url: str) -> None:
+    faults = [{"fault": "http_429", "path": "/customers", "after": 1, "retry_after": "60"}]
+    requests.post(f"{magento_url}/_simulator/faults", json=faults, timeout=20)
+    asked = RunOptions(phases=(Phase.EXTRACT,), resource_types=(ResourceType.CUSTOMERS,))
+    looks = count()
+    migration = magento_shop.migration.model_copy(
+        update={"source": magento_shop.migration.source.model_copy(update={"page_size": 4})}
+    )
+    with pipeline.open_work(
+        migration, asked, run_id="stopped", store=magento_shop.store, should_stop=lambda: next(looks) > 8
+    ) as work:
+        item = pipeline.run_phase(work, Phase.EXTRACT, ResourceType.CUSTOMERS)
+    assert item.result is Result.CANCELED
+    assert magento_shop.store.source_records.cursor("shop", ResourceType.CUSTOMERS) is None

@@ -103,10 +103,10 @@ class MagentoSource:
                 yield from self._catalogue.redirects()
 
     def _since(self, resource_type: ResourceType, cursor: JsonObject | None) -> list[Filter]:
-        text = str((cursor or {}).get("updated_at", ""))
-        if not text or resource_type not in _INCREMENTAL:
+        latest = _moment(str((cursor or {}).get("updated_at", "")))
+        if latest is None or resource_type not in _INCREMENTAL:
             return []
-        start = datetime.strptime(text, _FORM).replace(tzinfo=UTC) - timedelta(minutes=self._settings.overlap_minutes)
+        start = latest - timedelta(minutes=self._settings.overlap_minutes)
         return [Filter(_CHANGING[resource_type][1], start.strftime(_FORM), "gteq")]
 
     def conclusive(self, resource_type: ResourceType) -> bool:

@@ -52,7 +52,7 @@ class Demo:
         kept = {name: value for name, value in os.environ.items() if name not in OWN}
         environment = kept | {"PYTHONPATH": str(ROOT)} | self.environment
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -13,7 +13,7 @@ from itertools import islice
 from graftport_dagster.errors import TransientError, WriteBrakeError
 from graftport_dagster.pipeline.shape import Shape
 from graftport_dagster.pipeline.work import Work
-from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord
+from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, shown_id
 from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Source
 
@@ -99,7 +99,7 @@ class _Extract:
         invalid = [item for item in batch if isinstance(item, InvalidRow)]
         invalid += upserted.refused
         self._done.has_unreadable_ids |= any(not row.source_id for row in invalid)
-        self._set_aside([*invalid, *(_duplicate(record) for record in upserted.duplicates)])
+        self._set_aside([*invalid, *(_duplicate(record, self._type) for record in upserted.duplicates)])
 
     def _set_aside(self, rows: list[InvalidRow]) -> None:
         if not rows:
@@ -152,10 +152,11 @@ class _Extract:
         self._done.counts["deleted_at_source"] = self._rows.mark_deleted(self._dataset, self._type, self._work.run)
 
 
-def _duplicate(record: SourceRecord) -> InvalidRow:
+def _duplicate(record: SourceRecord, resource_type: ResourceType) -> InvalidRow:
+    shown = shown_id(resource_type, record.source_id)
     return InvalidRow(
         raw=record.source_id,
-        reason=f"The id {record.source_id} was read before in this run; the first record stands.",
+        reason=f"The id {shown} was read before in this run; the first record stands.",
         code="DUPLICATE_ID",
         origin=record.origin,
         hint="Remove one of the two, or name another id column.",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
-from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.records import JsonObject, ResourceType, shown_id
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.store.record_store import Dataset, LoadInput, RecordStore, Selection
@@ -59,7 +59,7 @@ def _ask(shop: Shop, resource_type: ResourceType, records: Sequence[LoadInput], 
         tally.counts["landed"] += 1
         if node is None:
             tally.counts["gone"] += 1
-            tally.gone += [record.source_id] if len(tally.gone) < _SAMPLES else []
+            tally.gone += [shown_id(resource_type, record.source_id)] if len(tally.gone) < _SAMPLES else []
             continue
         tally.counts["there"] += 1
         if expected := record.payload.get("source_totals"):

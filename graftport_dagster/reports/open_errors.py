@@ -103,12 +103,18 @@ def _shown(row: JsonObject) -> str:
     return printable(shown_id(row["resource_type"], row["source_id"]))
 
 
+def _said(row: JsonObject, message: str) -> str:
+    """A message, which may name the record itself."""
+    source_id = row["source_id"]
+    return presentable(message.replace(source_id, shown_id(row["resource_type"], source_id)) if source_id else message)
+
+
 def _invalid_row(row: JsonObject, *, with_raw: bool) -> JsonObject:
     told = {
         "resource_type": str(row["resource_type"]), "phase": str(Phase.EXTRACT),
         "source_id": _shown(row), "origin": presentable(row["origin"]),
         "error_class": str(ErrorClass.DATA), "code": row["code"], "path": "",
-        "message": presentable(row["reason"]), "hint": presentable(row["hint"]), "status": "unresolved",
+        "message": _said(row, row["reason"]), "hint": presentable(row["hint"]), "status": "unresolved",
         "first_seen": _iso(row["first_seen"]), "last_seen": _iso(row["last_seen"]), "next_attempt_at": None,
     }  # fmt: skip
     return told | ({"raw": row["raw"]} if with_raw else {})
@@ -119,7 +125,7 @@ def _incomplete_record(row: JsonObject, *, with_raw: bool) -> JsonObject:
         "resource_type": str(row["resource_type"]), "phase": str(row["phase"]),
         "source_id": _shown(row), "origin": presentable(row.get("origin", "")),
         "error_class": str(row["error_class"]), "code": row["code"], "path": row["path"],
-        "message": presentable(row["message"]), "hint": presentable(row["hint"]), "status": row["status"],
+        "message": _said(row, row["message"]), "hint": presentable(row["hint"]), "status": row["status"],
         "first_seen": _iso(row["opened_at"]), "last_seen": _iso(row["failed_at"]),
         "next_attempt_at": _iso(row["next_attempt_at"]),
     }  # fmt: skip

@@ -11,8 +11,8 @@ from graftport_dagster.store.record_store import RecordStore
 from tests.loaders.conftest import MIGRATION, World
 
 TYPES = (
-    ResourceType.PRODUCTS, ResourceType.DISCOUNT_CODES, ResourceType.GIFT_CARDS, ResourceType.BLOGS,
-    ResourceType.MARKETS,
+    ResourceType.PRODUCTS, ResourceType.CUSTOMERS, ResourceType.DISCOUNT_CODES, ResourceType.GIFT_CARDS,
+    ResourceType.ORDERS, ResourceType.BLOGS, ResourceType.MARKETS,
 )  # fmt: skip
 # Shorter than search lags: what is not found yet must not be given up.
 VERIFY_AFTER_SECONDS = 0.2

@@ -1,4 +1,4 @@
-"""Discounts, gift cards, articles and markets, killed anywhere while they load: each piece is there once in the end."""
+"""Records of many steps, killed anywhere while they load: each piece of them is there once in the end."""
 
 import random
 import subprocess
@@ -16,9 +16,11 @@ from graftport_dagster.store.record_store import RecordStore
 from tests.loaders.conftest import product
 from tests.loaders.loading_process import world_of
 from tests.loaders.test_content import article, page
+from tests.loaders.test_customers import customer
 from tests.loaders.test_discounts import basic, bxgy
 from tests.loaders.test_gift_cards import card
 from tests.loaders.test_markets import market, price, variant
+from tests.loaders.test_orders import order
 
 ROOT = Path(__file__).parents[2]
 POINTS = 4
@@ -46,6 +48,8 @@ def stage(folder: Path, url: str) -> None:
         world = world_of(url, folder, store)
         bag = product("Bag")
         world.stage(ResourceType.PRODUCTS, {"0": {**bag, "parts": {"variant": ["0-S", "0-M"]}}})
+        world.stage(ResourceType.CUSTOMERS, {str(number): customer(number) for number in range(4)})
+        world.stage(ResourceType.ORDERS, {str(number): order(str(number)) for number in range(6)})
         world.stage(ResourceType.DISCOUNT_CODES, {
             "1": basic("TEN", codes=[f"TEN{number}" for number in range(300)]), "2": bxgy(), "3": basic("FIVE"),
         })  # fmt: skip
@@ -60,7 +64,7 @@ def stage(folder: Path, url: str) -> None:
 def there(url: str) -> dict[str, Any]:
     """What is in the store, by what names it."""
     kinds = ("DiscountCodeNode", "DiscountRedeemCode", "GiftCard", "Blog", "Article", "Page", "Market", "PriceList",
-             "MarketCatalog", "MarketWebPresence", "_FixedPrice")  # fmt: skip
+             "MarketCatalog", "MarketWebPresence", "_FixedPrice", "Customer", "Order")  # fmt: skip
     found = {kind: requests.get(f"{url}/_simulator/objects?type={kind}", timeout=30).json() for kind in kinds}
     return {
         "counts": {kind: len(items) for kind, items in found.items()},
@@ -68,6 +72,15 @@ def there(url: str) -> dict[str, Any]:
         "cards": sorted(
             (one["code"], one["balance"]["amount"], len(one["transactions"]), bool(one["deactivatedAt"]))
             for one in found["GiftCard"]
+        ),
+        "customers": sorted(
+            (one["email"], len(one["addresses"]), len(one["metafields"]), one["emailMarketingConsent"] is not None,
+             one["smsMarketingConsent"] is not None)
+            for one in found["Customer"]
+        ),
+        "orders": sorted(
+            (one["name"], len(one["fulfillments"]), len(one["refunds"]), len(one["transactions"]))
+            for one in found["Order"]
         ),
         "markets": sorted((one["name"], len(one["catalogs"]), len(one["webPresences"])) for one in found["Market"]),
     }  # fmt: skip

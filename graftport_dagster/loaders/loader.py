@@ -66,6 +66,12 @@ class Tally:
         """Records that have an outcome."""
         return self.outcomes.total()
 
+    def and_before(self, earlier: "Tally") -> "Tally":
+        """The same with what was done before it."""
+        self.outcomes.update(earlier.outcomes)
+        self.calls, self.cost = self.calls + earlier.calls, self.cost + earlier.cost
+        return self
+
 
 class Loading:
     """One load of one resource type into one store; use once."""

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from graftport_dagster.errors import ConfigurationError, LeaseHeldError, StoreNotConfirmedError, WriteBrakeError
 from graftport_dagster.loaders import preflight
-from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading
+from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading, Tally
 from graftport_dagster.loaders.plan import LoadContext
 from graftport_dagster.loaders.preflight import StoreFacts
+from graftport_dagster.loaders.redirect_import import FEWEST, RedirectImport
 from graftport_dagster.loaders.registry import loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal
 from graftport_dagster.loaders.routes import Routes, reopened
@@ -78,7 +79,9 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         done.notes += filter(None, [_rehearsed(work, resource_type)])
         lease = acquire(work, facts.gid, resource_type)
         try:
-            tally = Loading(loader, context, shop, lease, expected=to_do).run()
+            imports = resource_type is ResourceType.REDIRECTS and to_do >= FEWEST
+            imported = RedirectImport(context, shop, lease).run() if imports else Tally()
+            tally = Loading(loader, context, shop, lease, expected=to_do).run().and_before(imported)
         finally:
             work.store.loads.release(lease)
         done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})

@@ -14,6 +14,7 @@ from graftport_dagster.loaders import preflight
 from graftport_dagster.loaders.groups import group_hashes
 from graftport_dagster.loaders.loader import Loading, Tally
 from graftport_dagster.loaders.plan import LoadContext
+from graftport_dagster.loaders.redirect_import import RedirectImport
 from graftport_dagster.loaders.registry import loadable, loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal, Rehearsed
 from graftport_dagster.loaders.routes import Routes, reopened
@@ -93,6 +94,7 @@ class World:
         *,
         should_stop: Callable[[], bool] = lambda: False,
         stops_calls: bool = False,
+        imports: bool = False,
         **options: Any,
     ) -> Tally:
         """`stops_calls`: calls that wait are given up too once it is to stop, as a run's are."""
@@ -117,6 +119,8 @@ class World:
             outdated = [record.source_id for record in Routes(context).outdated()]
             self.store.loads.settle(lease, run, reopened(outdated))
         try:
+            if imports:
+                return RedirectImport(context, shop, lease, sleep=lambda _seconds: None).run()
             return Loading(loader_for(resource_type), context, shop, lease).run()
         finally:
             self.store.loads.release(lease)

@@ -1,6 +1,7 @@
 """Redirects: straight, in no circle, carried over where they are there, and following a target that moved."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -113,3 +114,36 @@ def test_a_redirect_gone_from_the_source_goes_where_the_policy_says_so(world: Wo
     world.options(on_source_delete="delete")
     assert outcomes(world.load(REDIRECTS)) == {"deleted": 1}
     assert there(world) == {}
+
+
+def test_many_redirects_go_in_one_file_and_the_rest_by_single_calls(world: World) -> None:
+    create(world, "/r-7", "/kept")
+    redirects = {f"r{n:03}": (f"/r-{n}", f"/t-{n}") for n in range(300)}
+    stage(world, **redirects, bad=("/" + "x" * 2000, "/t"), same=("/r-8/", "/t-8"), chain=("/chain", "/r-9"))
+    assert outcomes(world.load(REDIRECTS, imports=True)) == {"created": 300}
+    assert there(world)["/r-7"] == "/kept"
+    assert there(world)["/chain"] == "/t-9"
+    creates = [it for it in world.writes() if it["operation"] == "urlRedirectCreate"]
+    assert len(creates) == 1  # the merchant's own
+    rest = outcomes(world.load(REDIRECTS))
+    assert rest["errored"] >= 2
+    assert {"r007", "bad"} <= {it["source_id"] for it in world.incomplete()}
+    stage(world, r001=("/r-1", "/moved"))
+    world.load(REDIRECTS)
+    assert there(world)["/r-1"] == "/moved"
+    assert len(there(world)) == 301
+
+
+@pytest.mark.parametrize("operation", ["stagedUploadsCreate", "urlRedirectImportCreate", "urlRedirectImportSubmit"])
+@pytest.mark.parametrize("fault", ["hangup_after_commit", "http_503"])
+def test_a_file_whose_answer_is_lost_doubles_nothing(world: World, operation: str, fault: str) -> None:
+    stage(world, **{f"r{n}": (f"/r-{n}", f"/t-{n}") for n in range(5)})
+    world.fault(fault, operation)
+    world.load(REDIRECTS, imports=True)
+    world.load(REDIRECTS)
+    world.clock.ahead = timedelta(minutes=2)
+    world.load(REDIRECTS)
+    assert there(world) == {f"/r-{n}": f"/t-{n}" for n in range(5)}
+    assert len(world.objects("UrlRedirect")) == 5
+    assert world.incomplete() == []
+    assert outcomes(world.load(REDIRECTS)) == {}

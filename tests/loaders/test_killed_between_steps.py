@@ -23,7 +23,7 @@ from tests.loaders.test_markets import market, price, variant
 from tests.loaders.test_orders import order
 
 ROOT = Path(__file__).parents[2]
-POINTS = 4
+POINTS = 3
 MOST_RUNS = 8
 
 

@@ -106,3 +106,22 @@ def test_the_same_objects_again_and_nothing_the_second_time(shop: Shop, old_shop
     again = shop.run(resource_types=types)
     assert {name: again.counts(name).get("errored", 0) for name in again.items} == dict.fromkeys(again.items, 0)
     assert shop.writes() == writes
+
+
+@pytest.mark.slow
+def test_markets_land_with_their_prices_and_cards_are_left_out_with_the_reason(
+    shop: Shop, old_shop: FilledShop
+) -> None:
+    old_shop.fill()
+    source = ShopifySettings(type="shopify", shop=old_shop.url, access_token="env:SIMULATOR_TOKEN")
+    shop.migration = shop.migration.model_copy(update={"source": source, "slug": "again"})
+    types = (ResourceType.COLLECTIONS, ResourceType.PRODUCTS, ResourceType.GIFT_CARDS, ResourceType.MARKETS)
+    ran = shop.run(resource_types=types)
+    assert ran.counts("gift_cards transform") == {"in_scope": 1, "excluded": 1}
+    assert "give a file with the codes" in ran.items["gift_cards transform"].first_skip_reason
+    # The market that every shop begins with is not taken over unasked.
+    assert ran.counts("markets load") == {"in_scope": 2, "created": 1, "errored": 1}
+    assert "is there already" in ran.items["markets load"].first_error
+    old, new = (seen(url, ResourceType.MARKETS, shop.folder) for url in (old_shop.url, shop.url))
+    assert list(differences(old, new, "markets")) == []
+    assert len(new["austria"]["catalogs"][0]["priceList"]["prices"]) == 2

@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 OWN := env -u DAGSTER_HOME -u GRAFTPORT_STORE_URL -u GRAFTPORT_STATE -u GRAFTPORT_MIGRATIONS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-fast lint format types check lock lock-check clean
+.PHONY: help setup demo dev test test-fast lint format types check lock lock-check screenshots clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,10 +35,10 @@ dev: $(INSTALLED) ## Dagster's UI, daemon and code server on this folder (port 3
 	@$(OWN) $$(env --default-signal true 2>/dev/null && echo env --default-signal=INT,TERM) $(BIN)/dagster dev
 
 test: $(INSTALLED) ## Run the whole test suite
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 test-fast: $(INSTALLED) ## Run the tests that take seconds
-	$(BIN)/pytest -n auto -m "not slow"
+	$(BIN)/pytest -n auto --dist loadgroup -m "not slow"
 
 lint: $(INSTALLED) ## Ruff, its format, and the import contracts
 	$(BIN)/ruff check .
@@ -61,6 +61,9 @@ lock: ## Resolve requirements.lock anew from pyproject.toml (needs uv)
 lock-check: $(INSTALLED) ## The lock satisfies pyproject.toml, and what is installed is what it says
 	$(BIN)/python -m pip check
 	$(BIN)/pytest --quiet tests/test_project.py -k lock
+
+screenshots: $(INSTALLED) ## Make the pictures of docs/ui.md anew (needs chromium and chromium-driver)
+	$(BIN)/python -m tests.browser.screenshots
 
 clean: ## Remove .venv, the local storage and every cache
 	rm -rf $(VENV) .dagster .tmp_dagster_home_* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

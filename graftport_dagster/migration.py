@@ -119,13 +119,21 @@ class Defaults(Settings):
 
 
 class Schedule(Settings):
-    """A schedule, off until somebody turns it on."""
+    """A schedule, off until somebody turns it on.
+
+    `overlap`: what its tick does while another run of the migration goes on. `only_when_changed`: it asks for a run
+    only when the source has changed since the last run of this schedule that went well.
+    """
 
     cron: str
     time_zone: str = "UTC"
     resource_types: list[ResourceType] = Field(default_factory=list)
     phases: list[Phase] = Field(default_factory=lambda: list(Phase))
     field_filter: Mapping[ResourceType, list[str]] = Field(default_factory=dict)
+    conflict_strategy: Literal["overwrite", "skip"] | None = None
+    full_extract: bool = False
+    overlap: Literal["skip", "wait"] = "skip"
+    only_when_changed: bool = False
 
     @field_validator("cron")
     @classmethod

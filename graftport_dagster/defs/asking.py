@@ -39,7 +39,11 @@ def paused(layout: Layout) -> str:
 
 def why_not(instance: dg.DagsterInstance, layout: Layout) -> str:
     """What stands against asking for a run; "" where nothing does."""
-    if sentence := paused(layout):
-        return sentence
-    going_on = instance.get_runs(dg.RunsFilter(tags={MIGRATION_TAG: layout.slug}, statuses=_GOING_ON), limit=1)
-    return f"Run {going_on[0].run_id} of {layout.slug} has not ended yet." if going_on else ""
+    return paused(layout) or going_on(instance, layout)
+
+
+def going_on(instance: dg.DagsterInstance, layout: Layout, **tags: str) -> str:
+    """The sentence that names a run of the migration, with these tags besides, that has not ended; "" for none."""
+    tagged = {MIGRATION_TAG: layout.slug, **tags}
+    found = instance.get_runs(dg.RunsFilter(tags=tagged, statuses=_GOING_ON), limit=1)
+    return f"Run {found[0].run_id} of {layout.slug} has not ended yet." if found else ""

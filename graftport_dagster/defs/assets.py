@@ -48,7 +48,7 @@ def build_assets(layout: Layout) -> list[dg.AssetsDefinition]:
         """Records whose last attempt did not end well, by class and age; every run refreshes the figures."""
         with open_store() as store:
             counts = store.incomplete.counts(layout.slug)
-        return dg.MaterializeResult(metadata=open_records_metadata(counts, now=datetime.now(UTC)))
+        return dg.MaterializeResult(metadata=open_records_metadata(layout.slug, counts, now=datetime.now(UTC)))
 
     return [source_data, staged_records, shopify_loads, incomplete_records]
 

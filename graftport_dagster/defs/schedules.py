@@ -1,17 +1,23 @@
 """The schedules of the migration file, off until somebody turns them on.
 
-What a scheduled run does is `migrate.py`; here it is only asked for, and not asked for while
-another run of the migration goes on or the migration is paused.
+What a scheduled run does is `migrate.py`; here it is only asked for, and not asked for while the
+migration is paused, another run goes on, or, where the file wants that, nothing has changed.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
-from graftport_dagster.defs.asking import why_not, without_person
+from graftport_dagster.defs.asking import going_on, paused, without_person
 from graftport_dagster.defs.launch import run_config
-from graftport_dagster.defs.layout import Layout
+from graftport_dagster.defs.layout import MIGRATION_TAG, RESULT_TAG, SCHEDULE_TAG, SOURCE_TAG, Layout
 from graftport_dagster.defs.pausing import paused_by_failures
+from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Schedule
-from graftport_dagster.records import RunOptions
+from graftport_dagster.records import ResourceType, Result, RunOptions, json_hash
+from graftport_dagster.sources.opening import open_source
+from graftport_dagster.store.place import open_store
 
 
 def build_schedules(layout: Layout) -> list[dg.ScheduleDefinition]:
@@ -20,15 +26,7 @@ def build_schedules(layout: Layout) -> list[dg.ScheduleDefinition]:
 
 
 def _schedule(layout: Layout, name: str, schedule: Schedule) -> dg.ScheduleDefinition:
-    options = without_person(
-        RunOptions(
-            phases=tuple(schedule.phases),
-            resource_types=tuple(schedule.resource_types),
-            field_filter={str(kind): tuple(groups) for kind, groups in schedule.field_filter.items()},
-            conflict_strategy=layout.migration.options.conflict_strategy,
-            actor=f"schedule {name}",
-        )
-    )
+    asker = _Asker(layout, name, schedule)
 
     @dg.schedule(
         name=layout.job(name),
@@ -39,8 +37,78 @@ def _schedule(layout: Layout, name: str, schedule: Schedule) -> dg.ScheduleDefin
         description=f"Runs {layout.job('migrate')} by the migration file's schedule {name}.",
     )
     def ask(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if reason := why_not(context.instance, layout) or paused_by_failures(layout, name, options.actor):
-            return dg.SkipReason(reason)
-        return dg.RunRequest(run_config=run_config(options), tags=layout.tags)
+        return asker.ask(context.instance)
 
     return ask
+
+
+@dataclass(frozen=True)
+class _Asker:
+    """What one schedule asks for at a tick."""
+
+    layout: Layout
+    name: str
+    schedule: Schedule
+
+    def ask(self, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+        """The run, or the reason why there is none."""
+        options = self._options()
+        if reason := (
+            paused(self.layout)
+            or self._overlaps(instance)
+            or paused_by_failures(self.layout, self.name, options.actor)
+        ):  # fmt: skip
+            return dg.SkipReason(reason)
+        tags = {**self.layout.tags, SCHEDULE_TAG: self.name}
+        if self.schedule.only_when_changed:
+            look = self._look()
+            if look and (run_id := self._seen_by(instance, look)):
+                return dg.SkipReason(f"The source has not changed since run {run_id}, which went well.")
+            tags[SOURCE_TAG] = look
+        return dg.RunRequest(run_config=run_config(options), tags={k: v for k, v in tags.items() if v})
+
+    def _overlaps(self, instance: dg.DagsterInstance) -> str:
+        # A run that waits for another in the queue does all that a second one could do.
+        waiting_for_itself = {SCHEDULE_TAG: self.name} if self.schedule.overlap == "wait" else {}
+        return going_on(instance, self.layout, **waiting_for_itself)
+
+    def _look(self) -> str:
+        """A hash of what the source's types look like now; "" where one cannot be asked, and so may have changed.
+
+        So it is where a staged record has run out, though its source is the same.
+        """
+        with open_store() as store:
+            if any(store.staged_records.expired(self.layout.slug, kind) for kind in self._types()):
+                return ""
+        try:
+            source = open_source(self.layout.migration)
+            try:
+                return json_hash([source.freshness(kind).token for kind in self._types()])[:16]
+            finally:
+                source.close()
+        except (GraftportError, OSError):
+            return ""
+
+    def _types(self) -> Sequence[ResourceType]:
+        return self.schedule.resource_types or self.layout.resource_types
+
+    def _seen_by(self, instance: dg.DagsterInstance, look: str) -> str:
+        """The run of this schedule that had the same source, if it is the last one and went well."""
+        tags = {MIGRATION_TAG: self.layout.slug, SCHEDULE_TAG: self.name}
+        last = instance.get_runs(dg.RunsFilter(tags=tags), limit=1)
+        went_well = bool(last) and last[0].tags.get(RESULT_TAG) in (Result.SUCCEEDED, Result.UNCHANGED)
+        is_same = went_well and last[0].tags.get(SOURCE_TAG) == look
+        return last[0].run_id if is_same else ""
+
+    def _options(self) -> RunOptions:
+        schedule = self.schedule
+        return without_person(
+            RunOptions(
+                phases=tuple(schedule.phases),
+                resource_types=tuple(schedule.resource_types),
+                field_filter={str(kind): tuple(groups) for kind, groups in schedule.field_filter.items()},
+                conflict_strategy=schedule.conflict_strategy or self.layout.migration.options.conflict_strategy,
+                full_extract=schedule.full_extract,
+                actor=f"schedule {self.name}",
+            )
+        )

@@ -40,7 +40,7 @@ def cause(error: GraftportError) -> GraftportError | None:
 
 def open_records(layout: Layout, store: RecordStore) -> dg.AssetMaterialization:
     """`incomplete_records` as it is now, for the last step of any run to yield."""
-    metadata = open_records_metadata(store.incomplete.counts(layout.slug), now=datetime.now(UTC))
+    metadata = open_records_metadata(layout.slug, store.incomplete.counts(layout.slug), now=datetime.now(UTC))
     return dg.AssetMaterialization(layout.asset("incomplete_records"), metadata=metadata)
 
 

@@ -23,16 +23,16 @@ _TAG_LENGTH = 200
 
 
 def item_metadata(item: RunItem, work: Work) -> Metadata:
-    """Everything that a materialization shows of what it did."""
-    run = dg.MetadataValue.dagster_run(item.run_id)
-    metadata: Metadata = {"result": str(item.result), **item.counts, "run": run}
+    """Everything that a materialization shows of what it did, in the order in which it is read."""
+    metadata: Metadata = {"result": str(item.result)}
+    for name in ("first_error", "first_skip_reason", "mapping_version"):
+        if text := getattr(item, name):
+            metadata[name] = presentable(text)
+    metadata |= item.counts
     if item.started_at and item.ended_at:
         metadata["seconds"] = round((item.ended_at - item.started_at).total_seconds(), 3)
     if item.api_calls:
         metadata |= {"api_calls": item.api_calls, "api_cost": item.api_cost}
-    for name in ("mapping_version", "first_error", "first_skip_reason"):
-        if text := getattr(item, name):
-            metadata[name] = presentable(text)
     if item.error_groups:
         metadata["error_groups"] = groups_table(item.error_groups)
     if item.warnings:
@@ -41,6 +41,7 @@ def item_metadata(item: RunItem, work: Work) -> Metadata:
         metadata["skip_reasons"] = dg.MetadataValue.json({presentable(k): n for k, n in item.skip_reasons.items()})
     if item.notes:
         metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {presentable(note)}" for note in item.notes))
+    metadata["run"] = dg.MetadataValue.dagster_run(item.run_id)
     metadata["report"] = f"graftport report {work.migration.slug} {item.run_id}"
     return metadata
 
@@ -54,8 +55,11 @@ def groups_table(groups: Sequence[ErrorGroup]) -> dg.TableMetadataValue:
     return _table(_GROUP_COLUMNS, rows)
 
 
-def open_records_metadata(counts: Sequence[JsonObject], *, now: datetime) -> Metadata:
-    """The open incomplete records: how many, by class, and since when. `counts`: of `store.incomplete.counts`."""
+def open_records_metadata(slug: str, counts: Sequence[JsonObject], *, now: datetime) -> Metadata:
+    """The open incomplete records: how many, by class, since when, and the commands for them.
+
+    `counts`: of `store.incomplete.counts`.
+    """
     by_class: dict[str, int] = {}
     for row in counts:
         by_class[row["error_class"]] = by_class.get(row["error_class"], 0) + row["count"]
@@ -66,6 +70,8 @@ def open_records_metadata(counts: Sequence[JsonObject], *, now: datetime) -> Met
     columns = ("resource_type", "phase", "status", "error_class", "code", "count", "oldest")
     if counts:
         metadata["by_type"] = _table(columns, counts)
+        metadata["to_see_them"] = f"graftport incomplete list {slug}"
+        metadata["to_retry"] = f"graftport incomplete retry {slug} --all"
     return metadata
 
 

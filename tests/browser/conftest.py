@@ -15,6 +15,11 @@ from tests.browser.browser import BROWSERS, DRIVERS, executable, open_browser
 from tests.browser.ui import ROOT, Ui, serve
 from tests.defs.conftest import FILES, MAPPINGS, MIGRATION
 
+SCHEDULES = """
+  hourly: {cron: "0 * * * *", time_zone: Europe/Vienna}
+  half_past_two: {cron: "30 2 * * *", time_zone: Europe/Vienna}
+"""
+
 
 @dataclass
 class Stage:
@@ -72,7 +77,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, shop_url: str) -> Iterator[S
     (folder / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     store_url = f"sqlite:///{folder / 'state' / 'records.db'}"
     made = Stage(folder, store_url, shop_url, None)  # type: ignore[arg-type]  # it is up only when the files are there
-    made.write("shop.yaml", MIGRATION.format(url=shop_url))
+    made.write("shop.yaml", MIGRATION.format(url=shop_url).rstrip() + SCHEDULES)
     for name, text in MAPPINGS.items():
         made.write(f"mappings/{name}.jsonata", text)
     for name, text in FILES.items():

@@ -24,7 +24,10 @@ COMMANDS = {
     "record": ("records", "Tell the whole story of one record: where it is, why, and every attempt."),
     "errors": ("records", "Show what is open now, grouped by cause, with what to do about it."),
     "incomplete": ("incomplete", "Records that did not end well: list, show, retry, discard."),
-    "status": ("status", "Show how a migration stands: pauses, what runs, what is open, what comes next."),
+    "status": (
+        "status",
+        "Show how a migration stands: pauses, runs under way, what is open and when it is tried again.",
+    ),
     "retry": ("retry", "Do again what did not end well in a run."),
     "replay": ("replay", "Repeat failed runs on exactly the source data that they had."),
     "cancel": ("retry", "Stop a run, wherever it runs."),

@@ -96,13 +96,13 @@ def _merged(filters: Iterable[tuple[ResourceType, tuple[str, ...]]]) -> dict[str
 def _refuse_beforehand(migration: Migration, options: RunOptions) -> None:
     """What Dagster would take seconds to refuse."""
     must_be_enabled(migration, options.resource_types)
-    if Phase.LOAD in options.phases:
-        # On demand: it brings what a refused option does without.
-        from graftport_dagster.pipeline import must_have_secrets
-
-        must_have_secrets(migration)
     with open_store() as store:
         must_not_be_paused(store, migration)
         if options.mapping not in ("current", "original"):
             for resource_type in options.resource_types or migration.resource_types:
                 store.mappings.find(migration.platform, resource_type, options.mapping)
+    if Phase.LOAD in options.phases:
+        # On demand: it brings what a refused option does without.
+        from graftport_dagster.pipeline import must_have_secrets
+
+        must_have_secrets(migration)

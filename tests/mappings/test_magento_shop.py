@@ -416,3 +416,11 @@ def test_payloads_are_json(tmp_path: Path) -> None:
         for row in demo(resource_type).values():
             envelope, _ = mapped(resource_type, row, **SETTINGS)
             assert json.loads(json.dumps(envelope)) == envelope
+
+
+def test_an_order_that_nobody_has_paid_is_pending_and_a_free_one_is_paid() -> None:
+    row = next(iter(demo(ResourceType.ORDERS).values()))
+    unpaid = {**row, "state": "new", "total_paid": None, "payment": {"method": "banktransfer"}, "creditmemos": []}
+    assert mapped(ResourceType.ORDERS, unpaid, **SETTINGS)[0]["input"]["financialStatus"] == "PENDING"
+    free = {**unpaid, "grand_total": "0.0000"}
+    assert mapped(ResourceType.ORDERS, free, **SETTINGS)[0]["input"]["financialStatus"] == "PAID"

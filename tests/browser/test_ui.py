@@ -1,8 +1,10 @@
 """What a person does in Dagster's UI, by clicks in a real browser, and what they read there."""
 
+import itertools
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 GOOD = "sku,title,price,collection\nA1,Tarp,10.00,\nA2,Burner,20.00,\nA3,Peg,1.50,\n"
 BAD = GOOD.replace("Burner", "BAD")
+PHASES = ("extract", "transform", "load")
+SOME_PHASES = [list(some) for number in (1, 2) for some in itertools.combinations(PHASES, number)]
 LONG = 300
 
 
@@ -63,6 +67,51 @@ def test_a_partition_is_green_red_for_a_bad_row_and_green_again_after_the_fix(st
     stage.write("products.csv", GOOD)
     materialize(stage, "products")
     assert "Failed (0) Materialized (1)" in partition_page(stage, "Failed (0)", "in_scope")
+
+
+def launched(stage: Stage, job: str) -> dict[str, str]:
+    """Launches every kind of run; id → our result that is expected."""
+    chosen: dict[str, Any] = {"resource_types": ["redirects"]}
+    asked: list[tuple[dict[str, Any], str]] = [
+        *(({**chosen, "phases": some}, "succeeded unchanged") for some in SOME_PHASES),
+        ({**chosen, "limit": 1}, "succeeded unchanged"),
+        ({**chosen, "only_dirty": False}, "succeeded"),
+        ({**chosen, "conflict_strategy": "skip"}, "succeeded unchanged"),
+        ({"resource_types": ["products"], "fail_on_row_errors": False}, "completed_with_errors"),
+    ]
+    return {stage.ui.launch(job, **options): expected for options, expected in asked}
+
+
+def listed(stage: Stage, job: str) -> dict[str, tuple[str, str]]:
+    """What the list of runs says of each: the beginning of its id → Dagster's state, our result."""
+    browser = stage.ui.browser
+    browser.open(f"{stage.ui.url}/runs?q%5B0%5D=job%3A{job}")
+    page = browser.sees("Created at", job)
+    rows = re.split(r" (?=[0-9a-f]{8} )", page[page.index("Duration") :])[1:]
+    states = "Success|Failure|Canceled|Started|Starting|Queued|Not started"
+    found = {}
+    for row in rows:
+        state, result = re.search(rf"\b({states})\b", row), re.search(r"graftport/result: (\w+)", row)
+        found[row[:8]] = (state[1] if state else "", result[1] if result else "")
+    return found
+
+
+def test_each_set_of_phases_and_each_option_is_launched_from_the_launchpad(stage: Stage) -> None:
+    job = "shop_dry_run"
+    stage.write("products.csv", BAD)
+    expected = launched(stage, job)
+
+    def all_done() -> dict[str, tuple[str, str]]:
+        found = listed(stage, job)
+        states = {found.get(run_id[:8], ("", ""))[0] for run_id in expected}
+        return found if states <= {"Success", "Failure"} else {}
+
+    found = stage.ui.browser.until("the end of all runs", all_done, seconds=LONG)
+    for run_id, results in expected.items():
+        state, result = found[run_id[:8]]
+        assert state == "Success", run_id
+        assert result in results.split(), run_id
+        assert stage.result(run_id) == result
 
 
 def test_a_load_that_is_terminated_half_way_ends_as_canceled_and_keeps_what_it_did(stage: Stage) -> None:

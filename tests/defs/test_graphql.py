@@ -15,7 +15,10 @@ import pytest
 import requests
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "replay-and-retry.md"
-SETTINGS = "telemetry: {enabled: false}\n"
+SETTINGS = """
+telemetry: {enabled: false}
+run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
+"""
 
 
 @pytest.fixture
@@ -33,18 +36,24 @@ def webserver(project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         env=os.environ | {"DAGSTER_HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}/graphql"
-    give_up = time.monotonic() + 90
+    try:
+        wait_for(url, process)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    give_up = time.monotonic() + 180
     while True:
         try:
             if requests.post(url, json={"query": "{ version }"}, timeout=5).ok:
-                break
-        except requests.ConnectionError:
+                return
+        except requests.RequestException:
             assert process.poll() is None
         assert time.monotonic() < give_up
         time.sleep(0.3)
-    yield url
-    process.send_signal(signal.SIGINT)
-    process.wait(30)
 
 
 def documented(kind: str) -> str:
@@ -61,7 +70,7 @@ def ask(url: str, query: str, **variables: Any) -> Any:
 
 
 def ended(url: str, run_id: str) -> str:
-    give_up = time.monotonic() + 100
+    give_up = time.monotonic() + 180
     query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
     while True:
         status = str(ask(url, query, id=run_id)["runOrError"]["status"])

@@ -45,8 +45,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {"woocommerce": ("--behind-tls",), "magent
 MIGRATION = """
 source: {{type: {platform}, {source}}}
 destination: {{shop: "{shop}", access_token: "env:BENCH_SHOPIFY", concurrency: 8}}
-settings: {{status: as_source}}
+locations: {{{locations}}}
+settings: {{status: as_source, own_countries: [US]}}
 """
+# The simulated Magento has stock in two places; both are sold from the store's one.
+LOCATIONS = {"woocommerce": "", "magento": "alps: Shop location"}
 
 
 def main() -> None:
@@ -67,7 +70,11 @@ def main() -> None:
         with _serving(*theirs) as source, _serving(*ours) as shop:
             settings = SOURCES[asked.platform].format(url=source)
             file = Path(name) / "shop.yaml"
-            file.write_text(MIGRATION.format(platform=asked.platform, source=settings, shop=shop))
+            file.write_text(
+                MIGRATION.format(
+                    platform=asked.platform, source=settings, shop=shop, locations=LOCATIONS[asked.platform]
+                )
+            )
             _measure(Path(name), read_migration(file), shop)
 
 

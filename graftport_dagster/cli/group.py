@@ -28,14 +28,23 @@ COMMANDS = {
         "status",
         "Show how a migration stands: pauses, runs under way, what is open and when it is tried again.",
     ),
-    "retry": ("retry", "Do again what did not end well in a run."),
-    "replay": ("replay", "Repeat failed runs on exactly the source data that they had."),
-    "cancel": ("retry", "Stop a run, wherever it runs."),
+    "retry": ("retry", "Do again what did not end well in a run, with the same options, in a new run."),
+    "replay": (
+        "replay",
+        "Repeat runs on exactly the source data that they had, one after the other, oldest first.",
+    ),
+    "cancel": (
+        "retry",
+        "Stop a run, wherever it runs: the call in flight ends and is recorded, nothing new begins.",
+    ),
     "migrations": (
         "migrations",
         "List the migration files, what each moves, and what is wrong with those that are not right.",
     ),
-    "reconcile": ("reconcile", "Hold what landed against Shopify: every object, and every order to the cent."),
+    "reconcile": (
+        "reconcile",
+        "Hold what landed against the Shopify store: every object by its id, every order to the cent.",
+    ),
     "check": ("check", "Look at everything that a run needs, and say what is missing."),
     "pause": ("migrations", "Stop every run, sensor and retry of a migration until it is resumed."),
     "resume": ("migrations", "Lift a pause."),

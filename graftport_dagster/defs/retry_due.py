@@ -17,9 +17,9 @@ from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import RETRY_TAG, WAVE_TAG, Layout
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunItem, RunOptions
 from graftport_dagster.reports.wording import moment, number, presentable
-from graftport_dagster.store.incomplete import RETRY_MINUTES
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore, Wave
+from graftport_dagster.store.set_aside import RETRY_MINUTES
 
 _SECONDS = 30
 _ACTOR = "sensor retry_due"

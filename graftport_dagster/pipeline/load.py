@@ -14,7 +14,7 @@ from pathlib import Path
 from graftport_dagster.errors import ConfigurationError, LeaseHeldError, StoreNotConfirmedError, WriteBrakeError
 from graftport_dagster.loaders import preflight
 from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading, Tally
-from graftport_dagster.loaders.plan import LoadContext
+from graftport_dagster.loaders.plan import LoadContext, Loader
 from graftport_dagster.loaders.preflight import StoreFacts
 from graftport_dagster.loaders.redirect_import import FEWEST, RedirectImport
 from graftport_dagster.loaders.registry import loader_for
@@ -22,6 +22,7 @@ from graftport_dagster.loaders.rehearsal import Rehearsal
 from graftport_dagster.loaders.routes import Routes, reopened
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import Phase, ResourceType
+from graftport_dagster.shopify.client import Shop
 from graftport_dagster.store.record_store import Lease, Selection
 
 _LEASE_WAIT_SECONDS = 30.0
@@ -76,23 +77,29 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
         _rehearse(work, Rehearsal(loader, context, shop if work.run.options.live else None), done, resource_type)
     elif to_do:
         _brake(work, scope)
-        done.notes += filter(None, [_rehearsed(work, resource_type)])
-        lease = acquire(work, facts.gid, resource_type)
-        try:
-            imports = resource_type is ResourceType.REDIRECTS and to_do >= FEWEST
-            imported = RedirectImport(context, shop, lease).run() if imports else Tally()
-            tally = Loading(loader, context, shop, lease, expected=to_do).run().and_before(imported)
-        finally:
-            work.store.loads.release(lease)
-        done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})
-        done.api_calls, done.api_cost, done.fatal = tally.calls, tally.cost, tally.fatal
-        if done.fatal is not None or work.should_stop():
-            done.counts["not_reached"] = to_do - tally.seen
-        if done.counts["held"]:
-            done.notes += _judged(work, facts.gid)
+        _send(work, loader, context, shop, done, to_do)
     if context.selection != work.selection:
         _count_the_rest(work, context, resource_type, scope, done)
     return done
+
+
+def _send(work: Work, loader: Loader, context: LoadContext, shop: Shop, done: Loaded, to_do: int) -> None:
+    """The load itself, as the one writer of the type, and what it counted."""
+    resource_type = loader.resource_type
+    done.notes += filter(None, [_rehearsed(work, resource_type)])
+    lease = acquire(work, context.store_gid, resource_type)
+    try:
+        imports = resource_type is ResourceType.REDIRECTS and to_do >= FEWEST
+        imported = RedirectImport(context, shop, lease).run() if imports else Tally()
+        tally = Loading(loader, context, shop, lease, expected=to_do).run().and_before(imported)
+    finally:
+        work.store.loads.release(lease)
+    done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})
+    done.api_calls, done.api_cost, done.fatal = tally.calls, tally.cost, tally.fatal
+    if done.fatal is not None or work.should_stop():
+        done.counts["not_reached"] = to_do - tally.seen
+    if done.counts["held"]:
+        done.notes += _judged(work, context.store_gid)
 
 
 def _in_turn(work: Work, resource_type: ResourceType) -> Selection:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, o
 
 from graftport_dagster.errors import SourceRecordError
 from graftport_dagster.records import InvalidRow, JsonObject, Outcome, Phase, ResourceType, Run, json_hash
-from graftport_dagster.store import incomplete
+from graftport_dagster.store import set_aside
 from graftport_dagster.store.columns import among
 from graftport_dagster.store.database import put
 from graftport_dagster.store.selection import Dataset, rows_of
@@ -42,14 +42,14 @@ def keep(
     put(connection, extract_errors, [_row(dataset, resource_type, run, row, now) for row in rows], update=_REFRESHED)
     if not dataset.dry_run_id:
         failures = [
-            incomplete.Failure(
+            set_aside.Failure(
                 source_id, Outcome.ERRORED,
                 SourceRecordError(row.reason, code=row.code, hint=row.hint, path=row.origin),
             )
             for source_id, row in named.items()
         ]  # fmt: skip
-        place = incomplete.Place(dataset.migration, resource_type, Phase.EXTRACT)
-        incomplete.set_aside(connection, place, run, failures, now)
+        place = set_aside.Place(dataset.migration, resource_type, Phase.EXTRACT)
+        set_aside.set_aside(connection, place, run, failures, now)
     return len(named.keys() - counted)
 
 
@@ -104,8 +104,8 @@ def resolve_seen(connection: Connection, dataset: Dataset, resource_type: Resour
     ).rowcount
     if not dataset.dry_run_id:
         still_bad = select(errors.source_id).where(rows_of(extract_errors, dataset, resource_type), errors.is_open)
-        place = incomplete.Place(dataset.migration, resource_type, Phase.EXTRACT)
-        incomplete.resolve_all_but(connection, place, run, still_bad, now)
+        place = set_aside.Place(dataset.migration, resource_type, Phase.EXTRACT)
+        set_aside.resolve_all_but(connection, place, run, still_bad, now)
     return closed
 
 

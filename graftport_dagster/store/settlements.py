@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, tuple_
 
 from graftport_dagster.records import Identity, JsonObject, Outcome, Phase, RecordKey, ResourceType, Run
-from graftport_dagster.store import attempts, identities, incomplete
+from graftport_dagster.store import attempts, identities, set_aside
 from graftport_dagster.store.columns import among
 from graftport_dagster.store.database import put
 from graftport_dagster.store.leases import Lease
@@ -270,27 +270,27 @@ def _withdraw(connection: Connection, lease: Lease, by: dict[str, Any], settled:
 def _settle_incomplete(
     connection: Connection, lease: Lease, run: Run, settled: Sequence[Settlement], now: datetime
 ) -> None:
-    place = incomplete.Place(lease.migration, lease.resource_type, Phase.LOAD, lease.store_gid)
+    place = set_aside.Place(lease.migration, lease.resource_type, Phase.LOAD, lease.store_gid)
     bad = [(one, one.outcome) for one in settled if one.outcome is not None and one.outcome in _SET_ASIDE]
     origins = _origins(connection, lease, run, [one.source_id for one, _ in bad])
     failures = []
     for one, outcome in bad:
         source_hash, settings_hash, mapping_version = origins.get(one.source_id, ("", "", ""))
         failures.append(
-            incomplete.Failure(
+            set_aside.Failure(
                 one.source_id, outcome, one.error, source_hash, one.payload_hash, settings_hash,
                 one.mapping_version or mapping_version, one.waits_for, one.reason,
             )
         )  # fmt: skip
-    incomplete.set_aside(connection, place, run, failures, now)
+    set_aside.set_aside(connection, place, run, failures, now)
     landed = [one.source_id for one in settled if one.outcome not in _SET_ASIDE and one.clean]
-    incomplete.resolve(connection, place, run, landed, now)
+    set_aside.resolve(connection, place, run, landed, now)
     for over in (Outcome.SUPERSEDED, Outcome.ARCHIVED, Outcome.DELETED):
         ids = [one.source_id for one in settled if one.outcome is over and not one.clean]
-        incomplete.resolve(connection, place, run, ids, now, resolution=str(over))
+        set_aside.resolve(connection, place, run, ids, now, resolution=str(over))
     for reason in {one.reason for one in settled if one.outcome is Outcome.DISCARDED}:
         ids = [one.source_id for one in settled if one.outcome is Outcome.DISCARDED and one.reason == reason]
-        incomplete.resolve(connection, place, run, ids, now, resolution=reason, status="discarded")
+        set_aside.resolve(connection, place, run, ids, now, resolution=reason, status="discarded")
 
 
 def _origins(connection: Connection, lease: Lease, run: Run, source_ids: list[str]) -> dict[str, tuple[str, str, str]]:

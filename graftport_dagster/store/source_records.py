@@ -21,7 +21,7 @@ from graftport_dagster.records import (
     canonical_json,
     content_hash,
 )
-from graftport_dagster.store import extract_errors, incomplete, payloads
+from graftport_dagster.store import extract_errors, payloads, set_aside
 from graftport_dagster.store.columns import among, dump_json
 from graftport_dagster.store.database import Database, put
 from graftport_dagster.store.selection import Dataset, rows_of
@@ -188,7 +188,7 @@ class SourceRecords:
                 vanished = select(columns.source_id).where(
                     rows_of(source_records, dataset, resource_type), columns.deleted_seq == run.seq
                 )
-                incomplete.resolve_vanished(
+                set_aside.resolve_vanished(
                     connection, dataset.migration, resource_type, run, vanished, self._now()
                 )  # fmt: skip
         return marked

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from graftport_dagster.records import JsonObject, Outcome, Phase, ResourceType, Run, canonical_json, content_hash
-from graftport_dagster.store import attempts, incomplete, payloads
+from graftport_dagster.store import attempts, payloads, set_aside
 from graftport_dagster.store.columns import among, dump_json
 from graftport_dagster.store.database import Database, put
 from graftport_dagster.store.mapping_versions import MappingVersion
@@ -164,9 +164,9 @@ class StagedRecords:
         staged payload for looking at, in state `errored` (out of the load's scope).
         """
         now = self._now()
-        place = incomplete.Place(staged.migration, resource_type, Phase.TRANSFORM)
+        place = set_aside.Place(staged.migration, resource_type, Phase.TRANSFORM)
         with self._database.write() as connection:
-            given_up = {} if staged.dry_run_id else incomplete.given_up(connection, place, _errored(results))
+            given_up = {} if staged.dry_run_id else set_aside.given_up(connection, place, _errored(results))
             made = [_Made.of(_left_out(result, given_up)) for result in results]
             ids = [result.source_id for result in results]
             before = _before(connection, staged, resource_type, ids)
@@ -190,7 +190,7 @@ class StagedRecords:
                 _set_aside(connection, place, run, tried, made, settings_hash, now)
                 if not staged.replay_id:
                     fresh = {one.result.source_id: one.payload_hash for one in made if one.result.error is None}
-                    incomplete.supersede(connection, place, run, fresh, now)
+                    set_aside.supersede(connection, place, run, fresh, now)
         counts: dict[Outcome, int] = {}
         for outcome in outcomes:
             counts[outcome] = counts.get(outcome, 0) + 1
@@ -271,20 +271,20 @@ def _before(
 
 
 def _set_aside(
-    connection: Connection, place: incomplete.Place, run: Run, tried: Sequence[attempts.Attempt],
+    connection: Connection, place: set_aside.Place, run: Run, tried: Sequence[attempts.Attempt],
     made: Sequence[_Made], settings_hash: str, now: datetime,
 ) -> None:  # fmt: skip
     failures = [
-        incomplete.Failure(
+        set_aside.Failure(
             attempt.source_id, attempt.outcome, one.result.error, source_hash=attempt.source_hash,
             settings_hash=settings_hash, mapping_version=attempt.mapping_version,
         )
         for attempt, one in zip(tried, made, strict=True)
         if attempt.outcome is Outcome.ERRORED
     ]  # fmt: skip
-    incomplete.set_aside(connection, place, run, failures, now)
+    set_aside.set_aside(connection, place, run, failures, now)
     good = [attempt.source_id for attempt in tried if attempt.outcome is not Outcome.ERRORED]
-    incomplete.resolve(connection, place, run, good, now)
+    set_aside.resolve(connection, place, run, good, now)
 
 
 def _same_record(staged: Dataset) -> ColumnElement[bool]:

@@ -10,8 +10,8 @@ import requests
 
 from graftport_dagster.errors import ErrorClass
 from graftport_dagster.records import Outcome, Phase, ResourceType, Result, Run, RunItem, RunOptions
-from graftport_dagster.store.incomplete import RETRY_MINUTES
 from graftport_dagster.store.record_store import RecordStore
+from graftport_dagster.store.set_aside import RETRY_MINUTES
 from graftport_dagster.store.tables import incomplete_records
 
 REDIRECTS = ResourceType.REDIRECTS

@@ -107,7 +107,9 @@ def _rename(call: Call, kind: _Kind, it: Object, given: Object) -> None:
         it["handle"] = it["handle"] or free_handle(handle_of(it["title"]), taken)
         return
     if taken(wanted):
-        raise refuse([kind.argument, "handle"], "Handle has already been taken", "TAKEN")
+        # Of the codes for blogs none says taken.
+        code = "INVALID" if kind is _BLOG else "TAKEN"
+        raise refuse([kind.argument, "handle"], "Handle has already been taken", code)
     if it["handle"] and it["handle"] != wanted and given.get("redirectNewHandle"):
         redirects.make(call, _path(call, kind, it, it["handle"]), _path(call, kind, it, wanted))
     it["handle"] = wanted

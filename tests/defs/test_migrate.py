@@ -160,6 +160,8 @@ WITH_MEMBER = """{"input": {
 
 def test_records_that_waited_for_a_later_type_land_in_the_same_run(project: Any) -> None:
     project.write("mappings/collections.jsonata", WITH_MEMBER)
+    text = (project.migrations / "shop.yaml").read_text(encoding="utf-8")
+    project.write("shop.yaml", text + "settings: {members: collections}\n")
     project.write("products.csv", "sku,title,price,collection\nA1,Tarp,10.00,\n")
     done = project.run("migrate")
     assert done.success

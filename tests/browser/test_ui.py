@@ -96,8 +96,8 @@ def listed(stage: Stage, job: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def test_each_set_of_phases_and_each_option_is_launched_from_the_launchpad(stage: Stage) -> None:
-    job = "shop_dry_run"
+@pytest.mark.parametrize("job", ["shop_dry_run", "shop_migrate"])
+def test_each_set_of_phases_and_each_option_is_launched_from_the_launchpad(stage: Stage, job: str) -> None:
     stage.write("products.csv", BAD)
     expected = launched(stage, job)
 
@@ -135,10 +135,10 @@ def test_a_load_that_is_terminated_half_way_ends_as_canceled_and_keeps_what_it_d
 def test_a_sensor_is_turned_on_and_stays_on(stage: Stage) -> None:
     browser = stage.ui.browser
     page = f"{stage.ui.url}/locations/{REPOSITORY}/sensors/shop_source_freshness"
-    is_on = "return document.querySelector('input[type=checkbox]').checked"
+    is_on = "const box = document.querySelector('input[type=checkbox]'); return box && box.checked"
     browser.open(page)
     browser.sees("Frequency", "Asks the source whether it changed")
-    assert browser.run(is_on) is False
+    browser.until("the sensor's switch, off", lambda: browser.run(is_on) is False)
     browser.run("document.querySelector('input[type=checkbox]').click()")
     time.sleep(2)
     browser.open(page)

@@ -7,9 +7,12 @@ names (the demo's by default):
                by resource type; <slug>/incomplete_records
     checks     rows_are_conserved, rows_without_errors, mapping_is_current,         defs/checks.py
                references_resolved, by resource type
-    jobs       <slug>_migrate, <slug>_dry_run                                       defs/migrate.py
+    jobs       <slug>_migrate, <slug>_dry_run, <slug>_replay                        defs/migrate.py
                <slug>_extract, _transform, _load, _migrate_one                      defs/jobs.py
+               <slug>_resume                                                        defs/pausing.py
     sensors    <slug>_source_freshness, <slug>_reaper                               defs/sensors.py
+               <slug>_retry_due                                                     defs/retry_due.py
+               <slug>_notifications                                                 defs/notifications.py
     schedules  as the file says                                                     defs/schedules.py
     resource   options: what one run is asked to do                                 defs/options.py
 

@@ -122,6 +122,13 @@ def test_module_says_what_lives_in_it(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{name_of(path)} has no docstring"
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_module_points_to_modules_that_are_there(path: Path) -> None:
+    words = set(re.findall(r"`([\w/]+\.py)`", path.read_text(encoding="utf-8")))
+    there = {f"/{name_of(other)}" for folder in (PACKAGE, ROOT / "tests") for other in folder.rglob("*.py")}
+    assert not {word for word in words if not any(name.endswith(f"/{word}") for name in there)}
+
+
 def test_every_folder_of_code_is_a_package() -> None:
     # A folder without __init__.py is left out of a built distribution, and of the import contracts.
     folders = {path.parent for path in MODULES}

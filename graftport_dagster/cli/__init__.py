@@ -2,7 +2,7 @@
 
 A command is a function in one of this package's modules, loaded when it is asked for, so that
 `graftport --help` imports neither Dagster nor SQLAlchemy. How commands answer and end is in
-`answers.py`, what they take in `inputs.py`, how things look in `layout.py`. What the commands
+`answers.py`, what they take in `inputs.py`, how tables look in `reports/terminal.py`. What the commands
 do is elsewhere: runs are Dagster's (`defs/launch.py`), facts come from the record store and
 from `reports/`.
 """

@@ -2,7 +2,8 @@
 
 What is refused is told in one sentence on stderr, or with --json as `{"errors": [{"field", "messages"}]}`
 on stdout, so that a script reads stdout alone. Progress and logs go to stderr in either case. Which
-exception becomes which refusal is in `group.py`; what tables look like is in `layout.py`.
+exception becomes which refusal is in `group.py`; what tables look like is in
+`reports/terminal.py`.
 """
 
 import json

@@ -1,8 +1,7 @@
-"""`graftport migrations`, `check`, `pause` and `resume`: what there is to run, and whether it can.
+"""`graftport migrations`, `pause` and `resume`: what there is to run, and whether it may.
 
-What is looked at, and in which words, is decided where the knowledge is: the source says what it
-lacks (`sources/`), the preflight what Shopify lacks (`loaders/preflight.py`), the registry what
-is wrong with a mapping. Here their answers are put together.
+What is right with a migration file is decided in `migration.py`; whether everything that a run needs is
+there, in `check.py`.
 """
 
 from collections.abc import Sequence
@@ -19,8 +18,6 @@ from graftport_dagster.records import JsonObject
 from graftport_dagster.reports.terminal import listing
 from graftport_dagster.reports.wording import presentable
 from graftport_dagster.store.place import open_store
-
-_FREE_BYTES = 1 << 30
 
 
 @click.command(epilog=examples("graftport migrations"))

@@ -1,6 +1,7 @@
 """What the story of one record looks like on a terminal.
 
-The story itself is told by `reports/record_story.py`; layout that others share is in `layout.py`.
+The story itself is told by `reports/record_story.py`; what tables look like is in
+`reports/terminal.py`.
 """
 
 import json

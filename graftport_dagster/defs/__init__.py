@@ -2,5 +2,5 @@
 
 `factory.build_migration` makes everything of one migration and is the door for other Dagster
 projects; `launch` is the door of the command line. Nothing here decides what becomes of a
-record: that is `pipeline.py` and below, which know nothing of Dagster.
+record: that is `pipeline/` and below, which know nothing of Dagster.
 """

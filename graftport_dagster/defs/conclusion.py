@@ -135,7 +135,7 @@ def reap(instance: dg.DagsterInstance, layout: Layout) -> list[str]:
             _report_ended(instance, run, why)
             told.append(f"{run.run_id}: {why}")
     with open_store() as store:
-        left = [run.run_id for run in store.runs.list(layout.slug) if not run.result.is_final]
+        left = [run.run_id for run in store.runs.list(layout.slug, going_on=True)]
     for run_id in left:
         ended = instance.get_run_by_id(run_id)
         # Of a run that this Dagster does not know another one may know more.

@@ -1,7 +1,7 @@
 """The asset jobs of one migration: one partition at a time, in this process.
 
 `<slug>_extract`, `<slug>_transform`, `<slug>_load` and `<slug>_migrate_one`. The jobs over all
-types are in `migrate.py` and `dry_run.py`.
+types are in `migrate.py`.
 """
 
 import uuid

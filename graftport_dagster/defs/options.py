@@ -2,7 +2,7 @@
 
 One key for all of them, so that run configuration is always
 `resources: {options: {config: {limit: 5}}}`. Here a configuration becomes `records.RunOptions`; the other
-way round is `launch.run_config`, and what the options do is decided in `pipeline.py`.
+way round is `launch.run_config`, and what the options do is decided in `pipeline/`.
 """
 
 from enum import Enum

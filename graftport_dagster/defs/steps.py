@@ -1,6 +1,6 @@
 """One phase of one resource type as a step of Dagster: the body that the assets share.
 
-What the phase does is in `pipeline.py`. Here it is told to Dagster (materialization, checks,
+What the phase does is in `pipeline/`. Here it is told to Dagster (materialization, checks,
 failure), and a run of assets that nobody started on its behalf is begun and finished as a run
 of Graftport's own.
 """

@@ -1,7 +1,7 @@
 """How a run is asked to stop: signals, Dagster's terminate, and a parent that is being stopped.
 
 The first request lets the batch in hand end and be recorded; a second signal interrupts at
-once. What is recorded of what was not done is said in `pipeline.py` and `conclusion.py`.
+once. What is recorded of what was not done is said in `pipeline/` and `conclusion.py`.
 """
 
 import multiprocessing

@@ -1,5 +1,6 @@
 """How a product's variants are named: by the mapping's part ids, by SKU, or by their options."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,8 +20,9 @@ def variant_ids(envelope: Mapping[str, Any]) -> list[str]:
     if given and len(given) == len(variants):
         return [str(part_id) for part_id in given]
     skus = [str(variant.get("sku") or "") for variant in variants]
+    of_each = Counter(skus)
     return [
-        sku if sku and skus.count(sku) == 1 else "/".join(value for _, value in wanted_options(variant))
+        sku if sku and of_each[sku] == 1 else "/".join(value for _, value in wanted_options(variant))
         for sku, variant in zip(skus, variants, strict=True)
     ]
 

@@ -291,7 +291,8 @@ def phone(context: Context, text: Any, country: Any = None) -> str | None:
         return None
     found = places.phone(str(text), None if country is None else str(country))
     if found is None:
-        context.warn("BAD_PHONE", f"{_shown(text)} is no telephone number: left out.")
+        # Not which one: a customer's number has no place in a report.
+        context.warn("BAD_PHONE", "What is given as a telephone number is none: left out.")
     return found
 
 

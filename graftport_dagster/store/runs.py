@@ -136,16 +136,21 @@ class Runs:
             return any((row.options or {}).get("dry_run") for row in connection.execute(query))
 
     def list(
-        self, migration: str | None = None, *, failed: bool = False, since: datetime | None = None,
-        until: datetime | None = None, limit: int | None = None,
+        self, migration: str | None = None, *, failed: bool = False, going_on: bool = False,
+        since: datetime | None = None, until: datetime | None = None, limit: int | None = None,
     ) -> _Runs:  # fmt: skip
-        """Oldest first by started_at; with `limit` the newest so many. `failed`: where at least one item failed."""
+        """Oldest first by started_at; with `limit` the newest so many. `failed`: where at least one item failed.
+
+        `going_on`: those that have not ended.
+        """
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.seq.desc()).limit(limit)
         if migration is not None:
             query = query.where(runs.c.migration == migration)
         if failed:
             fell = select(run_items.c.run_id).where(run_items.c.result == str(Result.FAILED))
             query = query.where(or_(runs.c.result == str(Result.FAILED), runs.c.run_id.in_(fell)))
+        if going_on:
+            query = query.where(runs.c.ended_at.is_(None))
         if since is not None:
             query = query.where(runs.c.started_at >= since)
         if until is not None:

@@ -1,7 +1,7 @@
 """What mappings made of the source's records, and which records need evaluating again.
 
-Mapping texts are in `mapping_versions.py`; evaluating one over a record is in `transform.py` of
-the package; what of it landed is in `landing.py`.
+Mapping texts are in `mapping_versions.py`; evaluating one over a record is in the package
+`transform/`; what of it landed is in `landing.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -120,6 +120,7 @@ def test_runs_are_listed_oldest_first(store: RecordStore, clock: Any) -> None:
     assert names() == names(None) == ["run-0", "run-1", "run-2", "run-3"]
     assert names(limit=2) == ["run-2", "run-3"]
     assert names(failed=True) == ["run-1", "run-2"]
+    assert names(going_on=True) == ["run-0", "run-3"]
     assert names(since=clock() - timedelta(hours=3), until=clock() - timedelta(hours=2)) == ["run-1", "run-2"]
     assert names("beta") == []
 

@@ -25,7 +25,7 @@ from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.search import Searchable, search
 from graftport_dagster.simulator.state import Object
 
-OPEN = ("CREATED", "RUNNING")
+OPEN = ("CREATED", "RUNNING", "CANCELING")
 _MOST_AT_ONCE = 5
 _MOST_BYTES = 65_535
 _MOST_FILE_BYTES = 100 * 1024 * 1024
@@ -196,10 +196,14 @@ def _cancel(call: Call, arguments: Arguments) -> Object:
     operation = call.take(arguments["id"], "BulkOperation")
     if operation is None:
         raise refuse(["id"], "Bulk operation does not exist")
-    if operation["status"] not in OPEN:
+    if operation["status"] not in ("CREATED", "RUNNING"):
         message = f"A bulk operation cannot be canceled when it is {operation['status'].lower()}"
         raise refuse(None, message)
-    operation.update(status="CANCELED", completedAt=call.state.now())
+    if operation["status"] == "CREATED":
+        # Nothing was done yet, so there is nothing to wait for; the answer says the same.
+        operation.update(status="CANCELED", completedAt=call.state.now())
+    else:
+        operation.update(status="CANCELING")
     call.state.put(operation)
     return {"bulkOperation": {**operation, "status": "CANCELING"}}
 
@@ -214,7 +218,9 @@ _SEARCH = Searchable("BulkOperation", _values, {})
 
 
 def _list(call: Call, _: None, arguments: Arguments) -> Object:
-    return page_of_found(search(call.state, _SEARCH, arguments.get("query")), arguments)
+    # "Defaults to sorting by created_at, with newest operations first."
+    backwards = {**arguments, "reverse": not arguments.get("reverse")}
+    return page_of_found(search(call.state, _SEARCH, arguments.get("query")), backwards)
 
 
 def _current(call: Call, _: None, arguments: Arguments) -> Object | None:

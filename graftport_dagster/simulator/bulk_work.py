@@ -4,6 +4,7 @@ What lives here: executing lines and queries and writing result files. Each line
 noted in one transaction: a killed simulator goes on where it was. Starting is in `bulk.py`.
 """
 
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,6 +16,7 @@ from graftport_dagster.simulator import uploads
 from graftport_dagster.simulator.bulk import OPEN
 from graftport_dagster.simulator.connections import whole_pages
 from graftport_dagster.simulator.execution import Engine
+from graftport_dagster.simulator.faults import Faults
 from graftport_dagster.simulator.parts import Settings
 from graftport_dagster.simulator.state import Object, State
 
@@ -24,10 +26,13 @@ _LINES_AT_ONCE = 20
 class BulkWorker:
     """Works off a shop's open bulk operations."""
 
-    def __init__(self, state: State, engine: Engine, settings: Settings) -> None:
+    def __init__(self, state: State, engine: Engine, settings: Settings, faults: Faults) -> None:
         self._state = state
         self._engine = engine
         self._settings = settings
+        self._faults = faults
+        # Of slow operations: when their next line is due.
+        self._due: dict[str, float] = {}
         self._lines: tuple[str, list[str]] | None = None
 
     def step(self) -> bool:
@@ -36,7 +41,9 @@ class BulkWorker:
         if operation is None:
             return False
         try:
-            if operation["type"] == "QUERY":
+            if operation["status"] == "CANCELING":
+                self._end_early(operation, status="CANCELED")
+            elif operation["type"] == "QUERY":
                 self._query(operation)
             else:
                 self._mutate(operation)
@@ -45,9 +52,16 @@ class BulkWorker:
             traceback.print_exc()
         return True
 
-    def _fail(self, operation: Object) -> None:
-        operation.update(status="FAILED", errorCode="INTERNAL_SERVER_ERROR", completedAt=self._state.now())
+    def _fail(self, operation: Object, error_code: str = "INTERNAL_SERVER_ERROR", *, partial: bool = True) -> None:
+        self._end_early(operation, status="FAILED", errorCode=error_code, partial=partial)
+
+    def _end_early(self, operation: Object, *, partial: bool = True, **said: Any) -> None:
+        """The end of an operation that did not do everything; what it has done is in `partialDataUrl`."""
+        operation.update(completedAt=self._state.now(), **said)
         with self._state.transaction():
+            results = self._taken_results(operation)
+            if results and partial:
+                operation["partialDataUrl"], _ = self._file_of(operation, results)
             self._state.put(operation)
 
     def _next(self) -> Object | None:
@@ -60,13 +74,39 @@ class BulkWorker:
         return None
 
     def _is_due(self, operation: Object) -> bool:
+        if time.monotonic() < self._due.get(operation["id"], 0.0) and operation["status"] != "CANCELING":
+            return False
         age = datetime.fromisoformat(self._state.now()) - datetime.fromisoformat(operation["createdAt"])
         return age.total_seconds() >= self._settings.processing_seconds
 
     def _mutate(self, operation: Object) -> None:
         lines = self._input(operation)
-        operation["status"] = "RUNNING"
-        until = min(operation["done"] + _LINES_AT_ONCE, len(lines))
+        if operation["status"] == "CREATED":
+            operation.update(status="RUNNING", fault=self._struck(operation))
+        fault = operation.get("fault") or {}
+        kind = fault.get("fault")
+        most = min(len(lines), fault["lines"]) if kind == "bulk_failed" else len(lines)
+        until = min(operation["done"] + (1 if kind == "bulk_slow" else _LINES_AT_ONCE), most)
+        self._work_off(operation, lines, until)
+        if kind == "bulk_slow":
+            self._due[operation["id"]] = time.monotonic() + fault["milliseconds"] / 1000
+        if operation["done"] < most:
+            return
+        if kind == "bulk_failed":
+            self._fail(operation, fault["error_code"], partial=fault["partial"])
+        else:
+            self._finish_mutation(operation, kind, fault.get("lines", 0))
+
+    def _struck(self, operation: Object) -> Object | None:
+        """The fault that strikes the operation, if one does."""
+        syntax = self._engine.read({"query": operation["query"]}, "")
+        rule = self._faults.draw(syntax.root_fields, writes=True, in_bulk=True)
+        if rule is None:
+            return None
+        named = ("fault", "lines", "milliseconds", "error_code", "partial")
+        return {name: getattr(rule, name) for name in named}
+
+    def _work_off(self, operation: Object, lines: list[str], until: int) -> None:
         while operation["done"] < until:
             number = _scattered(operation["done"], len(lines))
             with self._state.transaction():
@@ -76,8 +116,6 @@ class BulkWorker:
                 operation["done"] += 1
                 operation["objectCount"] = operation["rootObjectCount"] = str(operation["done"])
                 self._state.put(operation)
-        if operation["done"] >= len(lines):
-            self._finish_mutation(operation)
 
     def _input(self, operation: Object) -> list[str]:
         if self._lines is None or self._lines[0] != operation["id"]:
@@ -96,13 +134,25 @@ class BulkWorker:
             answer = {"errors": [{"message": "The line is not a JSON object of variables."}]}
         return orjson.dumps({**answer, "__lineNumber": number}).decode()
 
-    def _finish_mutation(self, operation: Object) -> None:
+    def _finish_mutation(self, operation: Object, kind: str | None, missing: int) -> None:
+        with self._state.transaction():
+            results = self._taken_results(operation)
+            if kind == "bulk_lines_missing":
+                results = results[missing:]
+            if kind == "bulk_expired":
+                # Nobody fetched the file within a week.
+                operation.update(status="EXPIRED", completedAt=self._state.now())
+                self._state.put(operation)
+                return
+            self._finish(operation, results)
+
+    def _taken_results(self, operation: Object) -> list[str]:
+        """The results of the lines that were done, which are then forgotten here."""
         bodies = [self._state.get(gid) for gid in self._state.find("bulk line", operation["id"])]
         results = [it for it in bodies if it is not None]
-        with self._state.transaction():
-            self._finish(operation, [it["text"] for it in results])
-            for it in results:
-                self._state.delete(it)
+        for it in results:
+            self._state.delete(it)
+        return [it["text"] for it in results]
 
     def _query(self, operation: Object) -> None:
         with whole_pages():
@@ -122,11 +172,15 @@ class BulkWorker:
     def _finish(self, operation: Object, lines: list[str]) -> None:
         operation.update(status="COMPLETED", completedAt=self._state.now())
         if lines:
-            content = ("\n".join(lines) + "\n").encode()
-            key = f"bulk/{operation['id'].rpartition('/')[2]}.jsonl"
-            uploads.store(self._state, key, content)
-            operation.update(url=f"{operation['baseUrl']}{uploads.PREFIX}{key}", fileSize=str(len(content)))
+            operation["url"], operation["fileSize"] = self._file_of(operation, lines)
         self._state.put(operation)
+
+    def _file_of(self, operation: Object, lines: list[str]) -> tuple[str, str]:
+        """Writes a result file: its address and its size."""
+        content = ("\n".join(lines) + "\n").encode()
+        key = f"bulk/{operation['id'].rpartition('/')[2]}.jsonl"
+        uploads.store(self._state, key, content)
+        return f"{operation['baseUrl']}{uploads.PREFIX}{key}", str(len(content))
 
 
 def _scattered(done: int, count: int) -> int:

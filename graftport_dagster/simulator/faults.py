@@ -1,7 +1,7 @@
 """What goes wrong, on request: the faults of networks, of Shopify, and of its limits.
 
 What lives here: rules (which operation, which fault, how likely, how often) and the draw. What
-each fault does to an answer is in `server.py`.
+each fault does to an answer is in `server.py`, to a bulk operation in `bulk_work.py`.
 """
 
 import random
@@ -19,7 +19,12 @@ FAULTS: dict[str, bool] = {
     "http_504_after_commit": True, "html_error_after_commit": True, "internal_error_after_commit": True,
     "wrong_content_type": True, "truncated_json": True, "empty_answer": True, "hangup_midway": True,
     "reset_after_commit": True, "hangup_after_commit": True, "commit_after_hangup": True, "slow": True,
+    "bulk_failed": True, "bulk_expired": True, "bulk_lines_missing": True, "bulk_slow": True,
 }  # fmt: skip
+# What happens to a whole bulk operation; a rule's `operation` is then the mutation that it runs for each line.
+BULK_FAULTS = frozenset({"bulk_failed", "bulk_expired", "bulk_lines_missing", "bulk_slow"})
+# Files are struck by rules that name them, and by none about any operation.
+UPLOAD, RESULT_FILE = "stagedUpload", "resultFile"
 
 
 class UnknownFaultError(ValueError):
@@ -36,17 +41,23 @@ class Rule:
     # How often it happens at most (None: for ever), and how many fitting requests pass first.
     times: int | None = None
     after: int = 0
-    # commit_after_hangup: how long after; slow: for how long.
+    # commit_after_hangup: how long after; slow: for how long; bulk_slow: for how long each line.
     seconds: float = 2.0
     milliseconds: float = 1000.0
+    # bulk_failed: after so many lines; bulk_lines_missing: so many. What the failed one says, and whether it leaves
+    # the results that it has.
+    lines: int = 0
+    error_code: str = "INTERNAL_SERVER_ERROR"
+    partial: bool = True
     # http_429: what Retry-After says; None: no such header.
     retry_after: float | None = 1.0
     only_writes: bool = False
     happened: int = 0
 
-    def fits(self, names: Sequence[str], *, writes: bool) -> bool:
+    def fits(self, names: Sequence[str], *, writes: bool, in_bulk: bool, of_file: bool) -> bool:
         """True when the rule is about this request."""
-        return (self.operation == "*" or self.operation in names) and (writes or not self.only_writes)
+        is_named = self.operation in names or (self.operation == "*" and not of_file)
+        return is_named and (writes or not self.only_writes) and (self.fault in BULK_FAULTS) == in_bulk
 
 
 class Faults:
@@ -71,10 +82,10 @@ class Faults:
             rules = [_rule(it) for it in (content if isinstance(content, list) else [content])]
         self.rules.extend(rules)
 
-    def draw(self, names: Sequence[str], *, writes: bool) -> Rule | None:
-        """The rule that strikes this request."""
+    def draw(self, names: Sequence[str], *, writes: bool, in_bulk: bool = False, of_file: bool = False) -> Rule | None:
+        """The rule that strikes this request; `in_bulk`: this bulk operation; `of_file`: this file's way."""
         for rule in self.rules:
-            if not rule.fits(names, writes=writes) or rule.times == 0:
+            if not rule.fits(names, writes=writes, in_bulk=in_bulk, of_file=of_file) or rule.times == 0:
                 continue
             if rule.after > 0:
                 rule.after -= 1

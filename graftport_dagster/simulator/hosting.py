@@ -55,7 +55,7 @@ def serve(
     shop = open_state(state, search_lag_seconds=search_lag_seconds, shop_number=shop_number)
     engine = Engine(load_schema(), shop, PARTS, settings, Throttle(plan))
     server = Server(shop, engine, rules, settings, latency_ms)
-    worker = BulkWorker(shop, engine, settings)
+    worker = BulkWorker(shop, engine, settings, rules)
     listener = socket.create_server((host, port), backlog=512)
     config = uvicorn.Config(
         server.application(), http=CuttableProtocol, log_config=None, access_log=False, lifespan="off",

@@ -7,7 +7,7 @@ answered in `execution.py`; `/_simulator/` is in `control.py`, running all this 
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from graftport_dagster.simulator import control, uploads
 from graftport_dagster.simulator.documents import is_mutation
 from graftport_dagster.simulator.execution import Engine, Question, internal_error
-from graftport_dagster.simulator.faults import FAULTS, Faults, Rule
+from graftport_dagster.simulator.faults import FAULTS, RESULT_FILE, UPLOAD, Faults, Rule
 from graftport_dagster.simulator.parts import Settings
 from graftport_dagster.simulator.shop import API_VERSIONS
 from graftport_dagster.simulator.state import State
@@ -57,9 +57,9 @@ class Server:
     def application(self) -> Starlette:
         """The ASGI application."""
         routes = [
-            Route("/admin/api/{version}/graphql.json", _Endpoint(self), methods=None),
+            Route("/admin/api/{version}/graphql.json", _Endpoint(self.graphql), methods=None),
             Route("/admin/oauth/access_token", self._token, methods=["POST"]),
-            Route(f"{uploads.PREFIX}{{key:path}}", self._upload, methods=["PUT", "POST", "GET"]),
+            Route(f"{uploads.PREFIX}{{key:path}}", _Endpoint(self._file), methods=["PUT", "POST", "GET"]),
             *control.routes(self),
         ]
         return Starlette(routes=routes)
@@ -186,8 +186,22 @@ class Server:
         token = f"shpat_simulated_{self.state.shop_number}_{self._issued}"
         return _json({"access_token": token, "scope": scope, "expires_in": _TOKEN_SECONDS}, 200)
 
-    async def _upload(self, request: Request) -> Response:
+    async def _file(self, request: Request) -> Response | None:
+        """A file on its way in or out; None when the connection was cut instead."""
         self.last_asked = time.monotonic()
+        reads = request.method == "GET"
+        rule = self.faults.draw([RESULT_FILE if reads else UPLOAD], writes=not reads, of_file=True)
+        if rule is None:
+            return await self._upload(request)
+        if rule.fault.startswith("http_5") and not FAULTS[rule.fault]:
+            return Response("<Error><Code>InternalError</Code></Error>", int(rule.fault[-3:]))
+        whole = (await self._upload(request)).body
+        if rule.fault == "truncated_json":
+            return Response(bytes(whole[: len(whole) // 2]))
+        cut(request.scope, after=bytes(whole) if rule.fault == "hangup_midway" else None)
+        return None
+
+    async def _upload(self, request: Request) -> Response:
         key = request.path_params["key"]
         if request.method == "GET":
             stored = self.state.find_one("upload", key)
@@ -208,13 +222,13 @@ class Server:
 
 
 class _Endpoint:
-    """The GraphQL path as a bare ASGI application, because some answers are a cut connection."""
+    """A path as a bare ASGI application, because some answers are a cut connection."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, answer: Callable[[Request], Awaitable[Response | None]]) -> None:
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._server.graphql(Request(scope, receive))
+        response = await self._answer(Request(scope, receive))
         if response is not None:
             await response(scope, receive, send)
             return

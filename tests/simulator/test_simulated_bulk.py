@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+import pytest
 import requests
 
 PRODUCT_SET = (
@@ -32,7 +33,7 @@ def finished(shop: Any, gid: str) -> dict[str, Any]:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         operation: dict[str, Any] = shop.data(POLL, {"id": gid})["bulkOperation"]
-        if operation["status"] not in {"CREATED", "RUNNING"}:
+        if operation["status"] not in {"CREATED", "RUNNING", "CANCELING"}:
             return operation
         time.sleep(0.02)
     raise AssertionError("the bulk operation does not end")
@@ -107,12 +108,79 @@ def test_five_at_once_are_enough(open_shop: Any) -> None:
     assert error["code"] == "OPERATION_IN_PROGRESS"
     assert all(gid in error["message"] for gid in ids)
     listed = shop.data('{ bulkOperations(first: 9, query: "operation_type:mutation status:created") { nodes { id } } }')
-    assert [it["id"] for it in listed["bulkOperations"]["nodes"]] == ids
-    cancel = "mutation($id: ID!) { bulkOperationCancel(id: $id) { bulkOperation { status } userErrors { message } } }"
-    assert shop.data(cancel, {"id": ids[0]})["bulkOperationCancel"]["bulkOperation"]["status"] == "CANCELING"
-    again = shop.data(cancel, {"id": ids[0]})["bulkOperationCancel"]["userErrors"][0]["message"]
+    assert [it["id"] for it in listed["bulkOperations"]["nodes"]] == ids[::-1]
+    assert shop.data(CANCEL, {"id": ids[0]})["bulkOperationCancel"]["bulkOperation"]["status"] == "CANCELING"
+    again = shop.data(CANCEL, {"id": ids[0]})["bulkOperationCancel"]["userErrors"][0]["message"]
     assert again == "A bulk operation cannot be canceled when it is canceled"
     assert finished(shop, ids[0])["status"] == "CANCELED"
+
+
+CANCEL = "mutation($id: ID!) { bulkOperationCancel(id: $id) { bulkOperation { status } userErrors { message } } }"
+
+
+def struck(shop: Any, fault: str, **more: Any) -> None:
+    body = {"fault": fault, "operation": "productSet", "times": 1, **more}
+    requests.post(f"{shop.url}/_simulator/faults", json=body, timeout=9).raise_for_status()
+
+
+def many(count: int) -> str:
+    return "\n".join(json.dumps({"input": {"title": f"p{i}"}}) for i in range(count))
+
+
+def test_a_running_operation_is_canceled_in_a_while_and_leaves_what_it_did(open_shop: Any) -> None:
+    shop = open_shop("--plan", "unlimited")
+    struck(shop, "bulk_slow", milliseconds=20)
+    gid = started(shop, many(500))
+    while not int(shop.data(POLL, {"id": gid})["bulkOperation"]["objectCount"]) > 2:
+        time.sleep(0.01)
+    assert shop.data(CANCEL, {"id": gid})["bulkOperationCancel"]["bulkOperation"]["status"] == "CANCELING"
+    operation = finished(shop, gid)
+    assert (operation["status"], operation["url"]) == ("CANCELED", None)
+    found = lines({"url": operation["partialDataUrl"]})
+    assert 2 < len(found) == int(operation["objectCount"]) == len(shop.control("objects?type=Product")) < 500
+
+
+def test_an_operation_fails_in_the_middle_with_or_without_what_it_did(shop: Any) -> None:
+    for partial in (True, False):
+        struck(shop, "bulk_failed", lines=7, error_code="TIMEOUT", partial=partial)
+        operation = finished(shop, started(shop, many(30)))
+        assert (operation["status"], operation["errorCode"], operation["url"]) == ("FAILED", "TIMEOUT", None)
+        assert operation["objectCount"] == "7"
+        assert (operation["partialDataUrl"] is not None) is partial
+        if partial:
+            assert len(lines({"url": operation["partialDataUrl"]})) == 7
+
+
+def test_an_operation_loses_lines_or_its_whole_file(shop: Any) -> None:
+    struck(shop, "bulk_lines_missing", lines=4)
+    operation = finished(shop, started(shop, many(10)))
+    assert (operation["status"], operation["objectCount"], len(lines(operation))) == ("COMPLETED", "10", 6)
+    struck(shop, "bulk_expired")
+    operation = finished(shop, started(shop, many(10)))
+    assert (operation["status"], operation["url"], operation["partialDataUrl"]) == ("EXPIRED", None, None)
+    assert len(shop.control("objects?type=Product")) == 20
+
+
+def test_a_files_way_in_or_out_is_struck_by_rules_that_name_it(shop: Any) -> None:
+    gid = started(shop, many(10))
+    address = finished(shop, gid)["url"]
+    for rule in (
+        {"fault": "http_503", "operation": "resultFile"}, {"fault": "truncated_json", "operation": "resultFile"},
+        {"fault": "hangup_midway", "operation": "resultFile"}, {"fault": "http_503", "operation": "*", "times": 0},
+    ):  # fmt: skip
+        requests.post(f"{shop.url}/_simulator/faults", json={"times": 1, **rule}, timeout=9).raise_for_status()
+    assert requests.get(address, timeout=9).status_code == 503
+    half = requests.get(address, timeout=9).content
+    with pytest.raises(requests.RequestException):
+        requests.get(address, timeout=9)
+    whole = requests.get(address, timeout=9).content
+    assert whole.startswith(half)
+    assert len(half) == len(whole) // 2
+    rule = {"fault": "http_500", "operation": "stagedUpload", "times": 1}
+    requests.post(f"{shop.url}/_simulator/faults", json=rule, timeout=9).raise_for_status()
+    with pytest.raises(AssertionError):
+        uploaded(shop, "{}")
+    assert uploaded(shop, "{}")
 
 
 def bulk_query(shop: Any, query: str, *, group: bool = False) -> Any:

@@ -228,7 +228,8 @@ def _whole(row: JsonObject) -> Iterator[RenderableType]:
     facts = [Text(f"{row['code']}: {row['path'] + ': ' if row['path'] else ''}{row['message']}")]
     if row["hint"]:
         facts.append(Text(f"→ {row['hint']}", style="cyan"))
-    facts.append(Text(f"{row['tries']} tries; next: {_next(row)}; open since {moment(row['opened_at'])}", style="dim"))
+    tries = f"{row['tries']} {'try' if row['tries'] == 1 else 'tries'}"
+    facts.append(Text(f"{tries}; next: {_next(row)}; open since {moment(row['opened_at'])}", style="dim"))
     tried = [
         (moment(one["at"]), one["phase"], one["outcome"], one["code"], f"run {one['run_id'][:8]}",
          " ".join(filter(None, (one["actor"], one["asked_because"]))))

@@ -77,7 +77,7 @@ def _store(place: JsonObject) -> Iterator[RenderableType]:
 def _incomplete(told: JsonObject) -> Iterator[RenderableType]:
     for row in told["incomplete"]:
         due = f", next attempt {moment(row['next_attempt_at'])}" if row["next_attempt_at"] else ""
-        status = Text(f"{words(row['status'])}, {row['tries']} tries{due}")
+        status = Text(f"{words(row['status'])}, {row['tries']} {'try' if row['tries'] == 1 else 'tries'}{due}")
         message = Text(f"{row['error_class']} {row['code']}: {row['message']}")
         hint = [Text(f"→ {row['hint']}", style="cyan")] if row["hint"] else []
         waits = [

@@ -91,7 +91,8 @@ def _add(group: JsonObject, row: JsonObject) -> None:
     group["first_seen"] = min(filter(None, (group["first_seen"], row["first_seen"])), default=None)
     if not group["last_seen"] or (row["last_seen"] or "") >= group["last_seen"]:
         group["last_seen"] = row["last_seen"]
-        group["message"], group["hint"] = row["message"], row["hint"]
+        place = f"{row['origin']}: " if row["origin"] else ""
+        group["message"], group["hint"] = place + row["message"], row["hint"]
 
 
 def _is_in(row: JsonObject, group: str) -> bool:

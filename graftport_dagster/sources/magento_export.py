@@ -304,7 +304,8 @@ def _store_views(product: _Product) -> dict[str, JsonObject]:
 
 def _spoiled(rows: list[IndexedRow], faulty: list[IndexedRow]) -> InvalidRow:
     code, reason, hint = faulty[0].fault or ("", "", "")
-    sku = "" if is_unreadable(faulty[0].sku) else f"{faulty[0].sku}: "
+    is_named = is_unreadable(faulty[0].sku) or reason.startswith(faulty[0].sku)
+    sku = "" if is_named else f"{faulty[0].sku}: "
     places = ", ".join(row.origin for row in faulty[1:6])
     more = f" Also bad: {places}{' …' if len(faulty) > 6 else ''}." if places else ""
     return _invalid(rows, faulty[0], code, f"{sku}{reason}{more}", hint, rows_invalid=len(faulty))

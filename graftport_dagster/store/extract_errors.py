@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select, update
 
 from graftport_dagster.errors import SourceRecordError
 from graftport_dagster.records import InvalidRow, JsonObject, Outcome, Phase, ResourceType, Run, json_hash
@@ -160,7 +160,8 @@ def of_run(run_id: str, resource_type: ResourceType, error_class: str) -> Select
     errors = extract_errors.c
     return select(
         literal(error_class).label("error_class"), errors.code, literal("").label("path"),
-        errors.reason.label("message"), errors.hint,
+        case((errors.origin == "", errors.reason), else_=errors.origin + ": " + errors.reason).label("message"),
+        errors.hint,
         func.coalesce(func.nullif(errors.source_id, ""), errors.origin).label("source_id"),
         errors.last_seen.label("at"), errors.error_key.label("position"),
     ).where(errors.run_id == run_id, errors.resource_type == str(resource_type))  # fmt: skip

@@ -25,17 +25,21 @@ _SECONDS = 120.0
 _POLL_SECONDS = 0.25
 Found = TypeVar("Found")
 
-# The innermost visible elements whose whole text is the one asked for; what can be clicked comes first.
-_BY_TEXT = """
-const [text, kinds] = arguments;
+# Clicks one of the innermost visible elements whose whole text is the one asked for; false where there is none. Found
+# and clicked by one script: a page that is drawn anew between the two would have lost what was found.
+_PRESS = """
+const [text, kinds, nth] = arguments;
 const shown = element => element.getClientRects().length > 0;
 const plain = value => (value || "").replace(/\\s+/g, " ").trim();
 const found = [...document.querySelectorAll(kinds)].filter(
   element => shown(element) && (plain(element.innerText) === text || element.getAttribute("aria-label") === text)
 );
-return found.filter(element => !found.some(other => other !== element && element.contains(other)));
+const inner = found.filter(element => !found.some(other => other !== element && element.contains(other)));
+const chosen = inner[nth];
+if (!chosen || chosen.disabled) return false;
+chosen.click();
+return true;
 """
-_CLICK = "const e = arguments[0]; if (e.disabled) return false; e.click(); return true"
 
 
 def executable(names: tuple[str, ...]) -> str:
@@ -94,14 +98,7 @@ class Browser:
 
     def click(self, text: str, *, kinds: str = "a, button, [role=button], [role=menuitem]", nth: int = 0) -> None:
         """Clicks what bears this text or label, once it is there and may be clicked."""
-
-        def press() -> bool:
-            found = self.run(_BY_TEXT, text, kinds)
-            if len(found) <= nth:
-                return False
-            return bool(self.run(_CLICK, found[nth]))
-
-        self.until(f"Something to click that reads {text}", press)
+        self.until(f"Something to click that reads {text}", lambda: bool(self.run(_PRESS, text, kinds, nth)))
 
     def picture(self, path: Path) -> None:
         """What the window shows, as PNG."""

@@ -122,7 +122,8 @@ class Schedule(Settings):
     """A schedule, off until somebody turns it on.
 
     `overlap`: what its tick does while another run of the migration goes on. `only_when_changed`: it asks for a run
-    only when the source has changed since the last run of this schedule that went well.
+    only when the source has changed since it was last read for what this schedule lands, or when its last run did not
+    go well.
     """
 
     cron: str

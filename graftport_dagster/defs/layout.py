@@ -23,8 +23,6 @@ RESULT_TAG = "graftport/result"
 FIRST_ERROR_TAG = "graftport/first_error"
 DRY_RUN_TAG = "graftport/dry_run"
 SCHEDULE_TAG = "graftport/schedule"
-# What the source looked like when a schedule asked for the run: a short hash.
-SOURCE_TAG = "graftport/source"
 HOST_TAG = "graftport/worker_host"
 PROCESS_TAG = "graftport/worker_process"
 

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 import dagster as dg
 
 from graftport_dagster.defs.asking import going_on, paused, without_person
+from graftport_dagster.defs.freshness import unchanged_sentence
 from graftport_dagster.defs.launch import run_config
-from graftport_dagster.defs.layout import MIGRATION_TAG, RESULT_TAG, SCHEDULE_TAG, SOURCE_TAG, Layout
+from graftport_dagster.defs.layout import MIGRATION_TAG, RESULT_TAG, SCHEDULE_TAG, Layout
 from graftport_dagster.defs.pausing import paused_by_failures
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Schedule
-from graftport_dagster.records import ResourceType, Result, RunOptions, json_hash
+from graftport_dagster.records import ResourceType, Result, RunOptions
 from graftport_dagster.sources.opening import open_source
+from graftport_dagster.sources.source import Source
 from graftport_dagster.store.place import open_store
+from graftport_dagster.store.record_store import RecordStore
 
 
 def build_schedules(layout: Layout) -> list[dg.ScheduleDefinition]:
@@ -59,46 +62,50 @@ class _Asker:
             or paused_by_failures(self.layout, self.name, options.actor)
         ):  # fmt: skip
             return dg.SkipReason(reason)
-        tags = {**self.layout.tags, SCHEDULE_TAG: self.name}
-        if self.schedule.only_when_changed:
-            look = self._look()
-            if look and (run_id := self._seen_by(instance, look)):
-                return dg.SkipReason(f"The source has not changed since run {run_id}, which went well.")
-            tags[SOURCE_TAG] = look
-        return dg.RunRequest(run_config=run_config(options), tags={k: v for k, v in tags.items() if v})
+        if self.schedule.only_when_changed and (sentence := self._unchanged(instance)):
+            return dg.SkipReason(sentence)
+        return dg.RunRequest(run_config=run_config(options), tags={**self.layout.tags, SCHEDULE_TAG: self.name})
 
     def _overlaps(self, instance: dg.DagsterInstance) -> str:
         # A run that waits for another in the queue does all that a second one could do.
         waiting_for_itself = {SCHEDULE_TAG: self.name} if self.schedule.overlap == "wait" else {}
         return going_on(instance, self.layout, **waiting_for_itself)
 
-    def _look(self) -> str:
-        """A hash of what the source's types look like now; "" where one cannot be asked, and so may have changed.
+    def _unchanged(self, instance: dg.DagsterInstance) -> str:
+        """The sentence that says since when the source has been as the last good extract read it; "" where it may not.
 
-        So it is where a staged record has run out, though its source is the same.
+        It may have changed where it cannot be asked; and there is something to do where a staged record has run out,
+        or where this schedule's last run did not go well.
         """
+        if not self._went_well(instance):
+            return ""
         with open_store() as store:
             if any(store.staged_records.expired(self.layout.slug, kind) for kind in self._types()):
                 return ""
-        try:
-            source = open_source(self.layout.migration)
             try:
-                return json_hash([source.freshness(kind).token for kind in self._types()])[:16]
-            finally:
-                source.close()
-        except (GraftportError, OSError):
-            return ""
+                source = open_source(self.layout.migration)
+                try:
+                    told = [self._as_it_was(store, source, kind) for kind in self._types()]
+                finally:
+                    source.close()
+            except (GraftportError, OSError):
+                return ""
+        return "" if "" in told else "; ".join(told)
+
+    def _as_it_was(self, store: RecordStore, source: Source, kind: ResourceType) -> str:
+        groups = tuple(self.schedule.field_filter.get(kind, ()))
+        token = source.freshness(kind).token
+        same = store.fingerprints.unchanged(self.layout.slug, kind, token, field_groups=groups)
+        return f"{kind}: {unchanged_sentence(same)}" if same else ""
 
     def _types(self) -> Sequence[ResourceType]:
         return self.schedule.resource_types or self.layout.resource_types
 
-    def _seen_by(self, instance: dg.DagsterInstance, look: str) -> str:
-        """The run of this schedule that had the same source, if it is the last one and went well."""
+    def _went_well(self, instance: dg.DagsterInstance) -> bool:
+        """Whether this schedule's last run did, if there was one."""
         tags = {MIGRATION_TAG: self.layout.slug, SCHEDULE_TAG: self.name}
         last = instance.get_runs(dg.RunsFilter(tags=tags), limit=1)
-        went_well = bool(last) and last[0].tags.get(RESULT_TAG) in (Result.SUCCEEDED, Result.UNCHANGED)
-        is_same = went_well and last[0].tags.get(SOURCE_TAG) == look
-        return last[0].run_id if is_same else ""
+        return not last or last[0].tags.get(RESULT_TAG) in (Result.SUCCEEDED, Result.UNCHANGED)
 
     def _options(self) -> RunOptions:
         schedule = self.schedule

@@ -13,13 +13,14 @@ import dagster as dg
 
 from graftport_dagster.defs.layout import FIRST_ERROR_TAG, RESULT_TAG
 from graftport_dagster.pipeline import Work
-from graftport_dagster.records import ErrorGroup, JsonObject, Run, RunItem
+from graftport_dagster.records import ErrorGroup, JsonObject, Phase, Run, RunItem
 from graftport_dagster.reports.wording import presentable
 
 Metadata = dict[str, Any]
 
 _GROUP_COLUMNS = ("error_class", "code", "path", "count", "message", "hint", "sample_ids")
 _TAG_LENGTH = 200
+_LONG_TOKEN = 44
 
 
 def item_metadata(item: RunItem, work: Work) -> Metadata:
@@ -41,9 +42,28 @@ def item_metadata(item: RunItem, work: Work) -> Metadata:
         metadata["skip_reasons"] = dg.MetadataValue.json({presentable(k): n for k, n in item.skip_reasons.items()})
     if item.notes:
         metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {presentable(note)}" for note in item.notes))
+    metadata |= _source(item, work)
     metadata["run"] = dg.MetadataValue.dagster_run(item.run_id)
     metadata["report"] = f"graftport report {work.migration.slug} {item.run_id}"
     return metadata
+
+
+def _source(item: RunItem, work: Work) -> Metadata:
+    """What the source looked like when this item read it."""
+    known = work.store.fingerprints.of(work.migration.slug, item.resource_type) if item.phase is Phase.EXTRACT else {}
+    read = next((one for one in known.values() if one.run_id == item.run_id), None)
+    if read is None:
+        return {}
+    return {
+        "source": state_of(read.kind, read.token, read.etag),
+        "source_since": dg.MetadataValue.timestamp(read.since),
+    }
+
+
+def state_of(kind: str, token: str, etag: str = "") -> str:
+    """How a source's state is recognised, short: `etag W/"5f-1a"`, `sha256 3fa94c0b12de…`."""
+    told = etag or token
+    return presentable(f"{kind} {told if len(told) <= _LONG_TOKEN else told[:12] + '…'}")
 
 
 def groups_table(groups: Sequence[ErrorGroup]) -> dg.TableMetadataValue:

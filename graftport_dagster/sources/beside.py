@@ -32,9 +32,9 @@ class SourceWithFiles:
         """As the one that has the type says."""
         return self._of(resource_type).cursor(resource_type)
 
-    def freshness(self, resource_type: ResourceType) -> Freshness:
+    def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """As the one that has the type says."""
-        return self._of(resource_type).freshness(resource_type)
+        return self._of(resource_type).freshness(resource_type, known)
 
     def check(self) -> list[CheckResult]:
         """What either finds."""

@@ -118,10 +118,12 @@ class FileSource:
         del resource_type
         return None
 
-    def freshness(self, resource_type: ResourceType) -> Freshness:
+    def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """The checksum of a file's content, the tag of a fetched one; of several, those of all in their order."""
         specs = self._specs_of(resource_type)
-        found = [self._web.freshness(spec) for spec in specs if spec.is_fetched]
+        # Of several files the tag of which is not known.
+        known = known if len(specs) == 1 else ""
+        found = [self._web.freshness(spec, known) for spec in specs if spec.is_fetched]
         local = dict.fromkeys(path for spec in specs if not spec.is_fetched for path in self._paths(spec))
         found += [Freshness(sha256_of(path), "sha256", modified_at(path)) for path in local]
         if len(found) == 1:

@@ -15,11 +15,15 @@ from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, Resou
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """A token that changes when the source does, and how it was got (`sha256`, `etag`, `max(updated_at)` …)."""
+    """A token that changes when the source does, and how it was got (`sha256`, `etag`, `max(updated_at)` …).
+
+    `etag`: the tag as the server wrote it, where that is what the token was made of.
+    """
 
     token: str
     kind: str
     changed_at: datetime | None = None
+    etag: str = ""
 
 
 class Source(Protocol):
@@ -44,8 +48,8 @@ class Source(Protocol):
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
         """After `read` ended cleanly: where the next incremental read may start; None where reads are always full."""
 
-    def freshness(self, resource_type: ResourceType) -> Freshness:
-        """The present token of that type."""
+    def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
+        """The present token of that type. `known`: an `etag` of before, by which a server need only say "the same"."""
 
     def check(self) -> list[CheckResult]:
         """What stands between this source and a run; reads as little as it can."""

@@ -67,8 +67,9 @@ class SqlSource:
         """The latest `updated_at_column` seen, with the query it belongs to; None where no such column is named."""
         return self._marks.get(resource_type)
 
-    def freshness(self, resource_type: ResourceType) -> Freshness:
+    def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """The latest `updated_at_column` and the number of rows; else a checksum of all rows, in any order."""
+        del known
         rows = self._rows(resource_type)
         with self._database().reading() as (connection, _):
             query = Query(rows, self._database(), str(resource_type))

@@ -115,8 +115,9 @@ def token_of(headers: Mapping[str, str]) -> Freshness | None:
     changed = None
     with suppress(TypeError, ValueError):
         changed = parsedate_to_datetime(headers.get("last-modified", "")).replace(tzinfo=UTC)
-    if etag := headers.get("etag", "").removeprefix("W/").strip('"').removesuffix("-gzip").removesuffix(";gzip"):
-        return Freshness(etag, "etag", changed)
+    written = headers.get("etag", "")
+    if etag := written.removeprefix("W/").strip('"').removesuffix("-gzip").removesuffix(";gzip"):
+        return Freshness(etag, "etag", changed, written)
     return Freshness(changed.isoformat(), "last-modified", changed) if changed else None
 
 

@@ -118,15 +118,24 @@ class WebFiles:
         self._fetched[address] = fetched
         return fetched.path
 
-    def freshness(self, spec: FileSpec) -> Freshness:
-        """The server's own tag (weak or strong alike), else its time; else the checksum of the file, fetched whole."""
+    def freshness(self, spec: FileSpec, known: str = "") -> Freshness:
+        """The server's own tag (weak or strong alike), else its time; else the checksum of the file, fetched whole.
+
+        Asked on the condition that it is not the `known` tag. A time is never asked with: many servers call a file
+        unmodified that was put back from before it.
+        """
         address = self._address(spec)
+        condition = {"If-None-Match": known} if known else {}
 
         def ask(part: _Part) -> Freshness | None:
             del part
             # Some servers answer HEAD with nothing, or not at all: then the head of a GET says it.
             for method in ("HEAD", "GET"):
-                with self._asked(method, spec, address, {}) as response:
+                with self._asked(method, spec, address, condition) as response:
+                    if response.status_code == 304 and known:
+                        told = response.headers.copy()
+                        told["etag"] = known
+                        return token_of(told)
                     if response.status_code >= 300 and method == "HEAD":
                         continue
                     raise_for(response, address)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.store import payloads, schema, story
 from graftport_dagster.store.database import Database
+from graftport_dagster.store.fingerprints import Fingerprint, Fingerprints
 from graftport_dagster.store.incomplete import IncompleteRecords, Wave, Which
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
@@ -24,10 +25,10 @@ from graftport_dagster.store.staged_records import StagedRecords, StagedResult, 
 from graftport_dagster.store.stores import KnownStore, SchedulePause, Stores
 
 __all__ = [
-    "Dataset", "IncompleteRecords", "Intent", "KnownStore", "Lease", "LoadInput", "Loads", "MappingVersion",
-    "MappingVersions", "OpenStep", "Pin", "RecordStore", "Runs", "SchedulePause", "Selection", "Settlement",
-    "SourceRecords", "StagedRecords", "StagedResult", "Stores", "TransformInput", "TransformScope", "Upserted",
-    "Wave", "Which",
+    "Dataset", "Fingerprint", "Fingerprints", "IncompleteRecords", "Intent", "KnownStore", "Lease", "LoadInput",
+    "Loads", "MappingVersion", "MappingVersions", "OpenStep", "Pin", "RecordStore", "Runs", "SchedulePause",
+    "Selection", "Settlement", "SourceRecords", "StagedRecords", "StagedResult", "Stores", "TransformInput",
+    "TransformScope", "Upserted", "Wave", "Which",
 ]  # fmt: skip
 
 
@@ -41,6 +42,7 @@ class RecordStore:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self.source_records = SourceRecords(database, now)
+        self.fingerprints = Fingerprints(database, now)
         self.staged_records = StagedRecords(database, now)
         self.mappings = MappingVersions(database, now)
         self.loads = Loads(database, now)

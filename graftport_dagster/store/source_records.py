@@ -202,14 +202,6 @@ class SourceRecords:
         """To be called once the rows before it are in; None makes the next extract a full one."""
         self._set_bookmark(migration, resource_type, run, {"cursor": cursor})
 
-    def fingerprint(self, migration: str, resource_type: ResourceType) -> str:
-        """What the source's freshness looked like at the last successful extract; "" before the first."""
-        return self._bookmark(migration, resource_type, source_cursors.c.fingerprint) or ""
-
-    def set_fingerprint(self, migration: str, resource_type: ResourceType, fingerprint: str, run: Run) -> None:
-        """To be called when an extract has succeeded."""
-        self._set_bookmark(migration, resource_type, run, {"fingerprint": fingerprint})
-
     def shape(self, migration: str, resource_type: ResourceType) -> JsonObject | None:
         """What the records looked like at the last whole extract; None before the first."""
         found: JsonObject | None = self._bookmark(migration, resource_type, source_cursors.c.shape)

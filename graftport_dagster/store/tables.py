@@ -79,8 +79,15 @@ extract_errors = Table(
 
 source_cursors = Table(
     "source_cursors", metadata,
-    *_key("migration", "resource_type"), Column("cursor", JsonText), *_texts("fingerprint", "run_id"), *_moments("at"),
+    *_key("migration", "resource_type"), Column("cursor", JsonText), *_texts("run_id"), *_moments("at"),
     Column("shape", JsonText),
+)  # fmt: skip
+
+# `field_groups`: those that the run which read was to land, "" for all.
+source_fingerprints = Table(
+    "source_fingerprints", metadata,
+    *_key("migration", "resource_type", "field_groups"), *_texts("kind", "etag", "run_id"), *_words("token"),
+    *_moments("since", "read_at"),
 )  # fmt: skip
 
 # The state is one of staged, excluded and errored.

@@ -150,15 +150,13 @@ def test_an_extract_that_reads_them_well_resolves_extract_errors(store: RecordSt
     assert [one["source_id"] for one in store.incomplete.open("acme")] == ["b"]
 
 
-def test_cursor_and_fingerprint_are_kept_per_type(store: RecordStore) -> None:
+def test_the_cursor_is_kept_per_type(store: RecordStore) -> None:
     run = start(store, "run-1")
     assert store.source_records.cursor("acme", PRODUCTS) is None
     store.source_records.set_cursor("acme", PRODUCTS, {"since": "2026-01-01"}, run)
-    store.source_records.set_fingerprint("acme", PRODUCTS, "etag", run)
 
     assert store.source_records.cursor("acme", PRODUCTS) == {"since": "2026-01-01"}
-    assert store.source_records.fingerprint("acme", PRODUCTS) == "etag"
-    assert store.source_records.fingerprint("acme", ResourceType.ORDERS) == ""
+    assert store.source_records.cursor("acme", ResourceType.ORDERS) is None
 
 
 def test_moments_at_the_ends_of_the_calendar_and_without_a_zone_are_kept(store: RecordStore) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -29,16 +30,123 @@ def asked(answer: Any) -> list[str]:
     return [request.partition_key for request in answer.run_requests or ()]
 
 
-def test_every_type_is_new_at_the_first_look_and_unchanged_at_the_second(project: Any) -> None:
+def reads(project: Any, answer: Any, *kinds: str) -> None:
+    """What the runs that were asked for do: the record store learns what the source looked like."""
+    for request in answer.run_requests or ():
+        if not kinds or request.partition_key in kinds:
+            options = request.run_config["resources"]["options"]["config"]
+            project.run(
+                "extract", request.partition_key, tags={"dagster/run_key": request.run_key}, actor=options["actor"]
+            )
+
+
+def message(answer: Any) -> str:
+    assert not answer.run_requests
+    return str(answer.skip_reason.skip_message)
+
+
+def test_every_type_is_new_at_the_first_look_and_unchanged_once_it_was_read(project: Any) -> None:
     first = tick(project)
     assert asked(first) == ["collections", "products", "redirects"]
-    second: Any = tick(project, first.cursor)
-    assert asked(second) == []
-    assert "products: unchanged since 20" in second.skip_reason.skip_message
+    reads(project, first)
+    os.utime(project.migrations / "products.csv", (1_700_000_000, 1_700_000_000))
+    second = message(tick(project, first.cursor))
+    assert re.search(r"products: unchanged since 20\d\d-\d\d-\d\d \d\d:\d\d UTC, sha256 [0-9a-f]{12}…", second)
+
+
+def test_what_a_person_has_read_is_not_asked_for(project: Any) -> None:
+    project.run("extract", "products")
+    assert asked(tick(project)) == ["collections", "redirects"]
+
+
+def test_an_extract_of_some_records_a_failed_one_and_a_dry_run_have_not_read_the_change(project: Any) -> None:
+    project.run("extract", "products", limit=1)
+    project.run("extract", "products", source_ids=("A1",))
+    project.run("dry_run", resource_types=("products",))
+    project.write("collections.csv", "")
+    project.run("extract", "collections")
+    project.write("collections.csv", "id,title\ntents,Tents\n")
+    assert asked(tick(project)) == ["collections", "products", "redirects"]
+
+
+def test_a_change_is_asked_for_once_while_its_run_waits_or_goes_on(project: Any) -> None:
+    first = tick(project)
+    reads(project, first, "collections", "redirects")
+    (key,) = [request.run_key for request in first.run_requests if request.partition_key == "products"]
+    run = unfinished(project, tags={"dagster/run_key": key}, status="NOT_STARTED")
+    assert f"products: changed, and run {run.run_id}" in message(tick(project, first.cursor))
+
+
+def test_a_run_that_dagster_never_made_is_asked_for_again_by_the_same_key(project: Any) -> None:
+    first = tick(project)
+    again = tick(project, first.cursor)
+    assert [one.run_key for one in again.run_requests] == [one.run_key for one in first.run_requests]
+
+
+def test_a_cursor_that_was_reset_asks_by_a_key_that_was_never_used(project: Any) -> None:
+    first = tick(project)
+    (key,) = [request.run_key for request in first.run_requests if request.partition_key == "products"]
+    unfinished(project, tags={"dagster/run_key": key}, status="FAILURE")
+    anew = {request.partition_key: request.run_key for request in tick(project).run_requests}
+    assert anew["products"].startswith("products:2:")
+    assert anew["redirects"].startswith("redirects:1:")
+
+
+def test_a_run_that_failed_before_it_read_is_told_and_not_asked_for_each_minute(project: Any) -> None:
+    project.write("products.csv", "sku,title,price,collection\n")
+    first = tick(project)
+    reads(project, first)
+    with project.store() as store:
+        failed = [run for run in store.runs.list("shop") if str(run.result) == "failed"]
+    told = message(tick(project, first.cursor))
+    assert f"products: changed, but run {failed[0].run_id} that was asked for it did not read it (failed)." in told
+    project.write("products.csv", "sku,title,price,collection\nA1,Tarp,10.00,\n")
+    assert asked(tick(project, first.cursor)) == ["products"]
+
+
+def test_a_run_that_never_began_is_asked_for_again_after_a_while(project: Any) -> None:
+    first = tick(project)
+    reads(project, first, "collections", "redirects")
+    (key,) = [request.run_key for request in first.run_requests if request.partition_key == "products"]
+    job = project.definitions().resolve_job_def("shop_migrate_one")
+    project.instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.FAILURE, tags={"graftport/migration": "shop", "dagster/run_key": key}
+    )
+    assert "products: changed, but run" in message(tick(project, first.cursor))
+    seen = json.loads(first.cursor)
+    seen["products"]["asked_at"] = "2026-01-01T00:00:00+00:00"
+    (request,) = tick(project, json.dumps(seen)).run_requests
+    assert request.run_key.startswith("products:2:")
+
+
+def test_a_change_that_came_back_between_two_looks_is_not_lost(project: Any) -> None:
+    """A is read, B is asked for, its run finds A again, and then B is there once more."""
+    a, b = "sku,title,price,collection\nA1,Tarp,10.00,\n", "sku,title,price,collection\nA1,Tarp,12.00,\n"
+    project.write("products.csv", a)
+    first = tick(project)
+    reads(project, first)
+    project.write("products.csv", b)
+    second = tick(project, first.cursor)
+    project.write("products.csv", a)
+    reads(project, second)
+    project.write("products.csv", b)
+    third = tick(project, second.cursor)
+    assert asked(third) == ["products"]
+    assert third.run_requests[0].run_key.startswith("products:3:")
+
+
+def test_prices_that_were_read_alone_leave_the_rest_of_the_change_to_the_sensor(project: Any) -> None:
+    reads(project, tick(project))
+    project.write("products.csv", "sku,title,price,collection\nA1,Tarpaulin,12.00,\n")
+    project.run("extract", "products", field_filter={"products": ("price",)})
+    assert asked(tick(project)) == ["products"]
+    project.run("extract", "products")
+    assert "products: unchanged" in message(tick(project))
 
 
 def test_only_the_type_that_changed_is_asked_for(project: Any) -> None:
     first: Any = tick(project)
+    reads(project, first)
     project.write("products.csv", "sku,title,price,collection\nB1,Mug,5.00,\n")
     second: Any = tick(project, first.cursor)
     assert asked(second) == ["products"]
@@ -54,6 +162,7 @@ def test_a_source_that_goes_back_to_what_it_was_is_read_three_times(project: Any
         project.write("products.csv", text)
         answer: Any = tick(project, cursor)
         cursor = answer.cursor
+        reads(project, answer)
         keys += [request.run_key for request in answer.run_requests if request.partition_key == "products"]
     assert len(set(keys)) == 3
     assert [key.split(":")[:2] for key in keys] == [["products", "1"], ["products", "2"], ["products", "3"]]
@@ -65,8 +174,8 @@ def test_one_dead_endpoint_does_not_kill_the_tick(project: Any) -> None:
     answer: Any = tick(project)
     assert asked(answer) == ["collections", "redirects"]
     assert "products" not in json.loads(answer.cursor)
-    later: Any = tick(project, answer.cursor)
-    assert "products: cannot be asked" in later.skip_reason.skip_message
+    reads(project, answer)
+    assert "products: cannot be asked" in message(tick(project, answer.cursor))
 
 
 def test_runs_that_nobody_asked_for_tolerate_bad_rows_and_do_not_resend_refused_ones(project: Any) -> None:

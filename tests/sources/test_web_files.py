@@ -281,6 +281,28 @@ def test_freshness_does_not_fetch_what_the_server_has_a_tag_for(server: Server, 
     assert asked[-1]["method"] == "HEAD"
 
 
+@pytest.mark.parametrize("habit", ["etag", "weak", "nohead"])
+def test_a_known_tag_is_asked_with_and_the_answer_is_no_more_than_the_same(
+    server: Server, make: Make, habit: str
+) -> None:
+    first = make(habit).freshness(CUSTOMERS)
+    assert first.etag.strip("W/").strip('"') == first.token
+    again = make(habit).freshness(CUSTOMERS, first.etag)
+    asked = [entry for entry in server.asked() if entry["path"].startswith(f"/{habit}/")]
+    assert asked[-1]["if-none-match"] == first.etag
+    assert again.token == first.token
+    server.has("sku\nonly\n")
+    assert make(habit).freshness(CUSTOMERS, first.etag).token != first.token
+
+
+def test_a_file_that_was_put_back_from_before_has_changed(server: Server, make: Make) -> None:
+    """By its time alone a server would call it not modified since."""
+    os.utime(server.folder / "rows.csv", (1_800_000_000, 1_800_000_000))
+    before = make("dated").freshness(CUSTOMERS)
+    os.utime(server.folder / "rows.csv", (1_700_000_000, 1_700_000_000))
+    assert make("dated").freshness(CUSTOMERS, before.etag).token != before.token
+
+
 @pytest.mark.parametrize("habit", ["etag", "dated"])
 def test_an_unchanged_file_is_not_fetched_twice_by_one_source(server: Server, make: Make, habit: str) -> None:
     source = make(habit)

@@ -117,10 +117,10 @@ class MagentoSource:
         """The latest change that was seen, by the shop's own clock."""
         return self._cursors.get(resource_type)
 
-    def freshness(self, resource_type: ResourceType) -> Freshness:
+    def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """The latest change and how many there are, where records tell; else a checksum of them all."""
         if self._files is not None and resource_type in self._in_files:
-            return self._files.freshness(resource_type)
+            return self._files.freshness(resource_type, known)
         if resource_type in _CHANGING:
             listing, name = _CHANGING[resource_type]
             newest, total = self._client.latest(listing, name)

@@ -89,8 +89,9 @@ class ShopifySource:
         latest = self._latest.get(resource_type)
         return {"since": latest} if latest else None
 
-    def freshness(self, resource_type: ResourceType) -> Freshness:
+    def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """The latest `updatedAt` of the type with its id; a checksum of everything where there is none."""
+        del known
         found = []
         for wanted in WANTED[resource_type]:
             if not wanted.is_searched:

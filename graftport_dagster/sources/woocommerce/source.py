@@ -153,10 +153,10 @@ class WooCommerceSource:
 
     # --- freshness ----------------------------------------------------------------------------------
 
-    def freshness(self, resource_type: ResourceType) -> Freshness:
+    def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """How many there are and when the last one changed; a checksum where WooCommerce cannot say that."""
         if self._files and resource_type in self._from_files:
-            return self._files.freshness(resource_type)
+            return self._files.freshness(resource_type, known)
         if resource_type in (ResourceType.COLLECTIONS, ResourceType.MARKETS):
             records = chain(self.read(resource_type, None))
             payloads = [it.payload for it in records if isinstance(it, SourceRecord)]

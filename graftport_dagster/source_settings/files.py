@@ -13,9 +13,10 @@ from graftport_dagster.records import ResourceType
 from graftport_dagster.settings import Secret, Settings
 from graftport_dagster.source_settings.source_model import Platform, SourceModel
 
-# What the native product exports give.
+# What the native exports give.
 _OF_WOOCOMMERCE_EXPORT = (ResourceType.COLLECTIONS, ResourceType.PRODUCTS)
 _OF_MAGENTO_EXPORT = (*_OF_WOOCOMMERCE_EXPORT, ResourceType.REDIRECTS)
+_OF_SHOPIFY_EXPORTS = (ResourceType.PRODUCTS, ResourceType.CUSTOMERS, ResourceType.ORDERS)
 
 
 class FileSpec(Settings):
@@ -58,8 +59,14 @@ def _with_sound_credentials(given: FileSpec | list[FileSpec]) -> FileSpec | list
 FileSpecs = Annotated[FileSpec | list[FileSpec], AfterValidator(_with_sound_credentials)]
 
 
+def _of_types_that_are_exported(given: Mapping[ResourceType, FileSpecs]) -> Mapping[ResourceType, FileSpecs]:
+    if wrong := [str(kind) for kind in given if kind not in _OF_SHOPIFY_EXPORTS]:
+        raise ValueError(f"Shopify exports {', '.join(_OF_SHOPIFY_EXPORTS)}, not {', '.join(wrong)}")
+    return given
+
+
 class FilesSettings(SourceModel):
-    """Files of rows, relative to `root`, and the native product exports of Magento and WooCommerce."""
+    """Files of rows, relative to `root`, and what Magento, WooCommerce and Shopify export themselves."""
 
     type: Literal["files"] = "files"
     platform: Platform = "files"
@@ -67,6 +74,9 @@ class FilesSettings(SourceModel):
     files: Mapping[ResourceType, FileSpecs] = Field(default_factory=dict)
     magento_export: FileSpecs | None = None
     woocommerce_export: FileSpecs | None = None
+    shopify_export: Annotated[Mapping[ResourceType, FileSpecs], AfterValidator(_of_types_that_are_exported)] = Field(
+        default_factory=dict
+    )
     address_suffix: str = ".html"
     hidden_addresses: bool = True
     category_ancestors: bool = False
@@ -81,6 +91,7 @@ class FilesSettings(SourceModel):
             given.update(_OF_MAGENTO_EXPORT)
         if self.woocommerce_export:
             given.update(_OF_WOOCOMMERCE_EXPORT)
+        given.update(self.shopify_export)
         return tuple(kind for kind in ResourceType if kind in given)
 
     @property

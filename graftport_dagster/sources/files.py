@@ -1,31 +1,26 @@
 """A source made of files, local or fetched: plain tables of any resource type, and native product exports.
 
 One row of a plain file is one record whose payload is its columns as they are. Formats are
-read in `row_files`, exports are put together in `magento_export` and `woocommerce_export`; which
-files there are, their freshness and what `check` says of them is here.
+read in `row_files`, exports are put together in `exports`; which files there are, their freshness
+and what `check` says of them is here.
 """
 
 import glob
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, TransientError
 from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.source_settings.files import FileSpec, FilesSettings
+from graftport_dagster.sources.exports import Desk, NativeExport, as_list, named_exports
 from graftport_dagster.sources.file_bytes import modified_at, refusal, sha256_of
-from graftport_dagster.sources.magento_export import REQUIRED_COLUMNS, TYPES, MagentoExport
-from graftport_dagster.sources.magento_index import MagentoIndex, RowRules
 from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.row_files import OpenRows, find_id_column, open_rows
 from graftport_dagster.sources.rows import BadRow, Row, text_id
 from graftport_dagster.sources.source import Freshness
 from graftport_dagster.sources.web_files import WebFiles
-from graftport_dagster.sources.woocommerce_cells import REQUIRED_COLUMNS as WOOCOMMERCE_COLUMNS
-from graftport_dagster.sources.woocommerce_export import TYPES as WOOCOMMERCE_TYPES
-from graftport_dagster.sources.woocommerce_export import WooCommerceExport
 
 _Files = list[tuple[Path, FileSpec]]
 
@@ -33,39 +28,25 @@ _Files = list[tuple[Path, FileSpec]]
 class FileSource:
     """Reads the files that the migration names, relative to `root`.
 
-    A Magento export gives products, collections and redirects, WooCommerce's products and collections; a plain file
-    named for collections or redirects takes their place. `scratch`: where an export's temporary folder goes, the
-    system's by default.
+    A native export gives several types; a plain file named for one that its rows only tell of (Magento's collections
+    or redirects) takes its place. `scratch`: where an export's temporary folder goes, the system's by default.
     """
 
     def __init__(
         self, settings: FilesSettings, root: Path, scratch: Path | None = None,
         stop: Callable[[], bool] = lambda: False, clock: Clock | None = None,
     ) -> None:  # fmt: skip
-        self._settings = settings
-        self._scratch = scratch
         self._root = root
         self._web = WebFiles(int(settings.max_download_mb * 2**20), base=root, stop=stop, clock=clock, scratch=scratch)
         self._limit = int(settings.max_record_mb * 2**20)
-        self._plain = {kind: _specs(specs) for kind, specs in settings.files.items()}
-        self._export_specs = _specs(settings.magento_export)
-        self._take_exports_named_as_files()
-        self._woocommerce_specs = _specs(settings.woocommerce_export)
-        if self._woocommerce_specs and (self._export_specs or ResourceType.PRODUCTS in self._plain):
-            raise ConfigurationError(
-                "Products are given twice: `source.woocommerce_export` and another file.", code="PRODUCTS_TWICE",
-                hint="Keep one of them.",
-            )  # fmt: skip
-        if not self._plain and not self._export_specs and not self._woocommerce_specs:
-            raise ConfigurationError(
-                "The source names no files.", code="NO_FILES", hint="Give `source.files` or `source.magento_export`."
-            )
-        self._woocommerce: WooCommerceExport | None = None
-        self._export: MagentoExport | None = None
-        self._index: MagentoIndex | None = None
+        self._plain = {kind: as_list(specs) for kind, specs in settings.files.items()}
+        magento = as_list(settings.magento_export) + self._exports_named_as_files()
+        desk = Desk(self._paths, self._name, self._limit, scratch)
+        self._export = self._one_export(named_exports(settings, magento, desk))
         self._inconclusive: set[ResourceType] = set()
 
-    def _take_exports_named_as_files(self) -> None:
+    def _exports_named_as_files(self) -> list[FileSpec]:
+        found: list[FileSpec] = []
         for kind, specs in list(self._plain.items()):
             if any(spec.format == "magento_export" for spec in specs):
                 if kind is not ResourceType.PRODUCTS or not all(spec.format == "magento_export" for spec in specs):
@@ -73,16 +54,30 @@ class FileSource:
                         f"`source.files.{kind}` cannot be a Magento export.", code="MAGENTO_EXPORT",
                         hint="Name it under `source.magento_export`.",
                     )  # fmt: skip
-                self._export_specs += self._plain.pop(kind)
-        if self._export_specs and ResourceType.PRODUCTS in self._plain:
+                found += self._plain.pop(kind)
+        return found
+
+    def _one_export(self, exports: list[NativeExport]) -> NativeExport | None:
+        """The export, where one is named and nothing else gives what is its own."""
+        names = [f"`source.{export.setting}`" for export in exports]
+        if len(exports) == 1:
+            names += [f"`source.files.{kind}`" for kind in exports[0].types if kind in self._plain
+                      and exports[0].own(kind)]  # fmt: skip
+        if len(names) > 1:
             raise ConfigurationError(
-                "Products are given twice: `source.magento_export` and `source.files.products`.",
-                code="PRODUCTS_TWICE", hint="Keep one of them.",
+                f"The same type is given twice: {' and '.join(names)}.", code="PRODUCTS_TWICE",
+                hint="Keep one of them.",
             )  # fmt: skip
+        if not exports and not self._plain:
+            raise ConfigurationError(
+                "The source names no files.", code="NO_FILES",
+                hint="Give `source.files`, or an export such as `source.magento_export`.",
+            )  # fmt: skip
+        return exports[0] if exports else None
 
     def resource_types(self) -> tuple[ResourceType, ...]:
         """The types that a file is named for, in dependency order."""
-        derived = TYPES if self._export_specs else WOOCOMMERCE_TYPES if self._woocommerce_specs else ()
+        derived = self._export.types if self._export else ()
         return tuple(kind for kind in ResourceType if kind in self._plain or kind in derived)
 
     def read(self, resource_type: ResourceType, since: JsonObject | None) -> Iterator[SourceRecord | InvalidRow]:
@@ -93,16 +88,10 @@ class FileSource:
         self._inconclusive.discard(resource_type)
         if resource_type in self._plain:
             yield from self._read_plain(resource_type, files)
-        elif self._woocommerce_specs:
-            woocommerce = self._exported_woocommerce(files)
-            if woocommerce.unreadable:
+        elif self._export is not None:
+            yield from self._export.read(resource_type)
+            if self._export.unreadable(resource_type):
                 self._inconclusive.add(resource_type)
-            yield from woocommerce.read(resource_type)
-        else:
-            export, index = self._exported(files)
-            if index.unreadable:
-                self._inconclusive.add(resource_type)
-            yield from export.read(resource_type)
         if _stamps(files) != before:
             raise TransientError(
                 f"The files of {resource_type} changed while they were read.", code="FILE_CHANGED",
@@ -137,9 +126,10 @@ class FileSource:
         """One result per type and file: whether its first rows can be read."""
         results = []
         for resource_type in self.resource_types():
-            if resource_type in self._plain or resource_type is ResourceType.PRODUCTS:
+            own = self._plain.get(resource_type) or (self._export.own(resource_type) if self._export else [])
+            if own:
                 try:
-                    files = self._files(resource_type)
+                    files = self._found(own)
                 except GraftportError as error:
                     results.append(
                         CheckResult(f"source {resource_type}", ok=False, detail=_said(error), hint=error.hint)
@@ -149,29 +139,28 @@ class FileSource:
         return results
 
     def close(self) -> None:
-        """Deletes what reading a Magento export left in the temporary folder."""
-        if self._index is not None:
-            self._index.close()
-        if self._woocommerce is not None:
-            self._woocommerce.close()
-        self._index = self._export = self._woocommerce = None
+        """Deletes what putting an export together left in the temporary folder."""
+        if self._export is not None:
+            self._export.close()
         self._web.close()
 
     # --- files --------------------------------------------------------------------------------------
 
     def _files(self, resource_type: ResourceType) -> _Files:
+        return self._found(self._specs_of(resource_type))
+
+    def _found(self, specs: list[FileSpec]) -> _Files:
         found: dict[Path, FileSpec] = {}
-        for spec in self._specs_of(resource_type):
+        for spec in specs:
             for path in self._paths(spec):
                 found.setdefault(path, spec)
         return list(found.items())
 
     def _specs_of(self, resource_type: ResourceType) -> list[FileSpec]:
-        derived = self._export_specs if resource_type in TYPES else []
-        if self._woocommerce_specs and resource_type in WOOCOMMERCE_TYPES:
-            derived = self._woocommerce_specs
-        if specs := self._plain.get(resource_type, derived):
-            return specs
+        if resource_type in self._plain:
+            return self._plain[resource_type]
+        if self._export is not None and resource_type in self._export.types:
+            return self._export.specs(resource_type)
         raise ConfigurationError(f"No file is named for {resource_type}.", code="NO_FILES", hint="See `source.files`.")
 
     def _paths(self, spec: FileSpec) -> list[Path]:
@@ -191,11 +180,11 @@ class FileSource:
     def _check_file(self, resource_type: ResourceType, path: Path, spec: FileSpec) -> CheckResult:
         name = f"source {resource_type}: {self._name(path)}"
         try:
-            own = "ID" if self._woocommerce_specs else "sku"
-            id_column = own if resource_type not in self._plain else find_id_column(path, spec, self._limit)
+            is_plain = resource_type in self._plain
+            id_column = find_id_column(path, spec, self._limit) if is_plain else ""
             with open_rows(path, spec, self._limit) as opened:
-                if resource_type not in self._plain:
-                    (_require_woocommerce if self._woocommerce_specs else _require_columns)(opened)
+                if self._export is not None and not is_plain:
+                    id_column = self._export.recognise(resource_type, opened)
                 if opened.csv is not None:
                     opened.csv.identify_by(id_column)
                 bad = [row for row in islice(opened.rows, 100) if isinstance(row, BadRow)]
@@ -222,57 +211,6 @@ class FileSource:
             if not opened.is_sound:
                 self._inconclusive.add(resource_type)
 
-    # --- Magento's export ---------------------------------------------------------------------------
-
-    def _exported(self, files: _Files) -> tuple[MagentoExport, MagentoIndex]:
-        """The export as it was when it was first asked for; indexed once."""
-        if self._export is None or self._index is None:
-            rules = RowRules(frozenset(self._settings.attribute_sets))
-            with _closed_on_error(MagentoIndex(rules, self._scratch)) as index:
-                for path, spec in files:
-                    self._index_file(index, path, spec)
-                index.finish()
-            self._index = index
-            self._export = MagentoExport(
-                index, address_suffix=self._settings.address_suffix,
-                hidden_addresses=self._settings.hidden_addresses,
-                category_ancestors=self._settings.category_ancestors,
-            )  # fmt: skip
-        return self._export, self._index
-
-    def _index_file(self, index: MagentoIndex, path: Path, spec: FileSpec) -> None:
-        name = self._name(path)
-        plain = spec.model_copy(update={"format": "csv"})
-        with open_rows(path, plain, self._limit) as opened:
-            _require_columns(opened)
-            if opened.csv is not None:
-                opened.csv.identify_by("sku")
-            index.begin_file(opened.columns)
-            for row in opened.rows:
-                index.add(row, f"{name}:{row.line}")
-            index.end_file(sound=opened.is_sound)
-
-    # --- WooCommerce's export -----------------------------------------------------------------------
-
-    def _exported_woocommerce(self, files: _Files) -> WooCommerceExport:
-        """The export as it was when it was first asked for; indexed once."""
-        if self._woocommerce is None:
-            export = WooCommerceExport(self._scratch)
-            try:
-                for path, spec in files:
-                    with open_rows(path, spec.model_copy(update={"format": "csv"}), self._limit) as opened:
-                        _require_woocommerce(opened)
-                        if opened.csv is not None:
-                            opened.csv.identify_by("ID")
-                        for row in opened.rows:
-                            export.add(row, self._name(path))
-                export.finish()
-            except BaseException:
-                export.close()
-                raise
-            self._woocommerce = export
-        return self._woocommerce
-
 
 def _plain_records(opened: OpenRows, id_column: str, name: str) -> Iterator[SourceRecord | InvalidRow]:
     for row in opened.rows:
@@ -290,39 +228,6 @@ def _without_id(row: Row, id_column: str) -> BadRow:
     value = row.values.get(id_column)
     what = "is empty" if value in (None, "") or not str(value).strip() else f"is {str(value)[:60]!r}, which is no id"
     return BadRow(row.line, row.raw, "NO_ID", f"The row has no id: {id_column} {what}.", f"Fill {id_column}.")
-
-
-def _require_columns(opened: OpenRows) -> None:
-    absent = [column for column in REQUIRED_COLUMNS if column not in opened.columns]
-    if absent:
-        raise refusal(
-            opened.path, f"Not a product export of Magento: it has no column {', '.join(absent)}.", "HEADER",
-            f"It must have {', '.join(REQUIRED_COLUMNS)}; a plain table belongs under `source.files`.",
-        )  # fmt: skip
-
-
-def _require_woocommerce(opened: OpenRows) -> None:
-    absent = [column for column in WOOCOMMERCE_COLUMNS if column not in opened.columns]
-    if absent:
-        raise refusal(
-            opened.path, f"Not a product export of WooCommerce: it has no column {', '.join(absent)}.", "HEADER",
-            "Export all columns, with the language of your WordPress profile set to English: its names are read.",
-        )  # fmt: skip
-
-
-@contextmanager
-def _closed_on_error(index: MagentoIndex) -> Iterator[MagentoIndex]:
-    try:
-        yield index
-    except BaseException:
-        index.close()
-        raise
-
-
-def _specs(specs: FileSpec | Sequence[FileSpec] | None) -> list[FileSpec]:
-    if specs is None:
-        return []
-    return [specs] if isinstance(specs, FileSpec) else list(specs)
 
 
 def _stamps(files: _Files) -> list[tuple[int, int]]:

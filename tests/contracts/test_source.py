@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.migration import FileSpec, Migration, SourceSettings
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, json_hash
-from graftport_dagster.source_settings import AnySource, MagentoSettings, WooCommerceSettings
+from graftport_dagster.source_settings import AnySource, FilesSettings, MagentoSettings, WooCommerceSettings
 from graftport_dagster.source_settings.rest import RestModel
 from graftport_dagster.source_settings.sql import SqlRows, SqlSettings
 from graftport_dagster.sources.opening import open_source
@@ -54,6 +54,20 @@ def _write_magento(folder: Path, shop: Shop) -> None:
             f"{name}-S,simple,Top,{name} S,Not Visible Individually,10,Root/Men,",
             f'{name},configurable,Top,{name},"Catalog, Search",10,"Root/Men,Root","sku={name}-S,size=S"',
         ]
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n")
+
+
+def _write_shopify(folder: Path, shop: Shop) -> None:
+    lines = ["Handle,Title,Tags,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src"]
+    for name in shop:
+        lines += [f'{name},Name {name},"a, b",Size,S,{name}-S,9.90,', f"{name},,,,M,{name}-M,9.90,https://x.example/a"]
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n")
+
+
+def _write_shopify_orders(folder: Path, shop: Shop) -> None:
+    lines = ["Name,Currency,Total,Created at,Lineitem quantity,Lineitem name,Lineitem price"]
+    for name in shop:
+        lines += [f"{name},EUR,20.00,2024-05-01 09:00:00 +0000,1,Mug,10.00", f"{name},,,,1,Cup,10.00"]
     (folder / "rows.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -116,6 +130,16 @@ MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
         PLAIN,
     ),
     "web": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="env:SHOP_ADDRESS")}), PLAIN),
+    "shopify_products_csv": (
+        _write_shopify,
+        FilesSettings(platform="shopify", shopify_export={ResourceType.PRODUCTS: FileSpec(path="rows.csv")}),
+        ResourceType.PRODUCTS,
+    ),
+    "shopify_orders_csv": (
+        _write_shopify_orders,
+        FilesSettings(platform="shopify", shopify_export={ResourceType.ORDERS: FileSpec(path="rows.csv")}),
+        ResourceType.ORDERS,
+    ),
     "sql": (
         _write_sql,
         SqlSettings(

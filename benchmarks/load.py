@@ -128,13 +128,14 @@ def main() -> None:
 def _measure(url: str, folder: Path, records: int) -> None:
     from graftport_dagster import pipeline
     from graftport_dagster.loaders.groups import group_hashes
-    from graftport_dagster.migration import Destination, Migration, SourceSettings
+    from graftport_dagster.migration import Destination, Migration
     from graftport_dagster.records import Phase, ResourceType, Run, RunOptions, SourceRecord
     from graftport_dagster.shopify.documents import document
+    from graftport_dagster.source_settings import FilesSettings
     from graftport_dagster.store.record_store import Dataset, Selection, StagedResult
 
     migration = Migration(
-        slug="bench", folder=folder, source=SourceSettings(platform="bench"),
+        slug="bench", folder=folder, source=FilesSettings(platform="bench"),
         destination=Destination(shop=url, access_token="env:BENCH_TOKEN"), resource_types=[ResourceType.PRODUCTS],
     )  # fmt: skip
     options = RunOptions(phases=(Phase.LOAD,))

@@ -46,7 +46,7 @@ MIGRATION = """
 source: {{type: {platform}, {source}}}
 destination: {{shop: "{shop}", access_token: "env:BENCH_SHOPIFY", concurrency: 8}}
 locations: {{{locations}}}
-settings: {{status: as_source, own_countries: [US], excluded_countries: [US]}}
+settings: {{status: as_source, excluded_countries: [US]}}
 """
 # The simulated Magento has stock in two places; both are sold from the store's one.
 LOCATIONS = {"woocommerce": "", "magento": "alps: Shop location"}

@@ -24,23 +24,19 @@ from graftport_dagster.mistakes import mistakes
 from graftport_dagster.notifications import Notifications
 from graftport_dagster.records import Phase, ResourceType, json_hash
 from graftport_dagster.settings import Secret, Settings, resolve_secret
-from graftport_dagster.source_settings import AnySource, FilesSettings
+from graftport_dagster.source_settings import AnySource
 from graftport_dagster.source_settings.files import FileSpec
 
 __all__ = [
     "Destination",
     "FileSpec",
     "Migration",
-    "SourceSettings",
     "find_migration",
     "load_migrations",
     "migrations_folder",
     "read_migration",
     "resolve_secret",
 ]
-
-# The settings of a source of files, under the name that they had when there was no other kind.
-SourceSettings = FilesSettings
 
 SHOPIFY_API_VERSION = "2026-10"
 MIGRATIONS_VARIABLE = "GRAFTPORT_MIGRATIONS"

@@ -65,7 +65,7 @@ def test_a_mistake_is_told_with_its_place_in_plain_words(tmp_path: Path, text: s
     sentence = refusal(tmp_path, text)
     assert sentence.startswith("acme.yaml: ")
     assert told in sentence
-    assert not any(word in sentence for word in ("FileSpec", "SourceSettings", "dictionary", "Input"))
+    assert not any(word in sentence for word in ("FileSpec", "FilesSettings", "dictionary", "Input"))
 
 
 def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:

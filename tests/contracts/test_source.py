@@ -14,7 +14,7 @@ import requests
 from sqlalchemy import create_engine, text
 
 from graftport_dagster.errors import ConfigurationError, GraftportError
-from graftport_dagster.migration import FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import FileSpec, Migration
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, json_hash
 from graftport_dagster.source_settings import AnySource, FilesSettings, MagentoSettings, WooCommerceSettings
 from graftport_dagster.source_settings.rest import RestModel
@@ -113,12 +113,12 @@ PLAIN = ResourceType.CUSTOMERS
 ASKED = {"woocommerce": "woocommerce_url", "magento_rest": "magento_url"}
 SERVER = Path(__file__).parents[1] / "sources" / "file_server.py"
 MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
-    "csv": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="rows.csv")}), PLAIN),
-    "jsonl": (_write_jsonl, SourceSettings(files={PLAIN: FileSpec(path="rows.jsonl")}), PLAIN),
-    "json": (_write_json, SourceSettings(files={PLAIN: FileSpec(path="rows.json")}), PLAIN),
-    "excel": (_write_excel, SourceSettings(files={PLAIN: FileSpec(path="rows.xlsx")}), PLAIN),
+    "csv": (_write_csv, FilesSettings(files={PLAIN: FileSpec(path="rows.csv")}), PLAIN),
+    "jsonl": (_write_jsonl, FilesSettings(files={PLAIN: FileSpec(path="rows.jsonl")}), PLAIN),
+    "json": (_write_json, FilesSettings(files={PLAIN: FileSpec(path="rows.json")}), PLAIN),
+    "excel": (_write_excel, FilesSettings(files={PLAIN: FileSpec(path="rows.xlsx")}), PLAIN),
     "magento": (
-        _write_magento, SourceSettings(platform="magento", magento_export=FileSpec(path="rows.csv")),
+        _write_magento, FilesSettings(platform="magento", magento_export=FileSpec(path="rows.csv")),
         ResourceType.PRODUCTS,
     ),
     "magento_rest": (
@@ -129,7 +129,7 @@ MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
         ),
         PLAIN,
     ),
-    "web": (_write_csv, SourceSettings(files={PLAIN: FileSpec(path="env:SHOP_ADDRESS")}), PLAIN),
+    "web": (_write_csv, FilesSettings(files={PLAIN: FileSpec(path="env:SHOP_ADDRESS")}), PLAIN),
     "shopify_products_csv": (
         _write_shopify,
         FilesSettings(platform="shopify", shopify_export={ResourceType.PRODUCTS: FileSpec(path="rows.csv")}),

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.options import OptionsResource, PhaseChoice, ResourceTypeChoice
 from graftport_dagster.errors import ConfigurationError
-from graftport_dagster.migration import Defaults, Migration, SourceSettings
+from graftport_dagster.migration import Defaults, Migration
 from graftport_dagster.records import Phase, ResourceType, RunOptions
+from graftport_dagster.source_settings import FilesSettings
 
 MIGRATION = Migration(
-    slug="shop", folder=Path(), source=SourceSettings(), options=Defaults(conflict_strategy="skip")
+    slug="shop", folder=Path(), source=FilesSettings(), options=Defaults(conflict_strategy="skip")
 )  # fmt: skip
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=9)
 subsets = st.lists(st.sampled_from(list(Phase)), min_size=1, unique=True)

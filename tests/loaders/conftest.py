@@ -18,10 +18,11 @@ from graftport_dagster.loaders.redirect_import import RedirectImport
 from graftport_dagster.loaders.registry import loadable, loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal, Rehearsed
 from graftport_dagster.loaders.routes import Routes, reopened
-from graftport_dagster.migration import Defaults, Destination, Migration, SourceSettings
+from graftport_dagster.migration import Defaults, Destination, Migration
 from graftport_dagster.records import JsonObject, Phase, ResourceType, Run, RunOptions, SourceRecord
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.shopify.credentials import AccessToken
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.store.record_store import Dataset, RecordStore, Selection, StagedResult
 
 MIGRATION = "shop"
@@ -208,7 +209,7 @@ def world(simulator_url: str, tmp_path: Path) -> Iterator[World]:
     requests.post(f"{simulator_url}/_simulator/reset", timeout=10).raise_for_status()
     destination = Destination(shop=simulator_url, access_token="env:TOKEN", concurrency=4)
     migration = Migration(
-        slug=MIGRATION, folder=tmp_path, source=SourceSettings(platform="magento"), destination=destination,
+        slug=MIGRATION, folder=tmp_path, source=FilesSettings(platform="magento"), destination=destination,
         options=Defaults(),
     )  # fmt: skip
     with RecordStore.open(f"sqlite:///{tmp_path}/records.db") as store:

@@ -5,8 +5,9 @@ import socket
 import sys
 from pathlib import Path
 
-from graftport_dagster.migration import Defaults, Destination, Migration, SourceSettings
+from graftport_dagster.migration import Defaults, Destination, Migration
 from graftport_dagster.records import ResourceType
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.store.record_store import RecordStore
 from tests.loaders.conftest import MIGRATION, World
 
@@ -24,7 +25,7 @@ def world_of(url: str, folder: Path, store: RecordStore, runs: int = 0) -> World
         shop=url, access_token="env:TOKEN", concurrency=4, verify_after_seconds=VERIFY_AFTER_SECONDS
     )
     migration = Migration(
-        slug=MIGRATION, folder=folder, source=SourceSettings(platform="magento"), destination=destination,
+        slug=MIGRATION, folder=folder, source=FilesSettings(platform="magento"), destination=destination,
         options=Defaults(),
     )  # fmt: skip
     return World(url, store, migration, runs=runs)

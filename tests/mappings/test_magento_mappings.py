@@ -8,9 +8,10 @@ import pytest
 
 from graftport_dagster.mappings import Mapping
 from graftport_dagster.mappings.registry import text_of
-from graftport_dagster.migration import FileSpec, Migration, SourceSettings, migrations_folder, read_migration
+from graftport_dagster.migration import FileSpec, Migration, migrations_folder, read_migration
 from graftport_dagster.records import ResourceType, SourceRecord
 from graftport_dagster.shopify.payload import check
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.opening import open_source
 
 NOW = "2026-06-15T12:00:00+00:00"
@@ -19,7 +20,7 @@ SAMPLE = Path(__file__).parents[2] / "../shared/data/magento2-sample-data/app/co
 
 
 def packaged(resource_type: ResourceType) -> Mapping:
-    migration = Migration(slug="m", folder=Path("/nowhere"), source=SourceSettings(platform="magento"))
+    migration = Migration(slug="m", folder=Path("/nowhere"), source=FilesSettings(platform="magento"))
     return Mapping.compile(text_of(migration, resource_type).text, name=f"{resource_type}.jsonata")
 
 
@@ -301,7 +302,7 @@ def test_every_record_of_the_sample_shop_passes_shopifys_schema(tmp_path: Path) 
     export = SAMPLE / "ConfigurableSampleData/fixtures/products.csv"
     if not export.is_file():
         pytest.skip("the sample shop, ../shared/data/magento2-sample-data, is absent")
-    source = SourceSettings(
+    source = FilesSettings(
         platform="magento",
         root=str(SAMPLE.resolve()),
         magento_export=FileSpec(path=str(export.resolve()), format="magento_export"),

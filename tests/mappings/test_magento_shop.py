@@ -8,9 +8,10 @@ import pytest
 
 from graftport_dagster.mappings.mapping import Mapping
 from graftport_dagster.mappings.registry import text_of
-from graftport_dagster.migration import Migration, SourceSettings, read_migration
+from graftport_dagster.migration import Migration, read_migration
 from graftport_dagster.records import JsonObject, ResourceType, SourceRecord
 from graftport_dagster.shopify.payload import check
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.opening import open_source
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo" / "demo.yaml"
@@ -20,7 +21,7 @@ SETTINGS = {"currency": "EUR", "customer_ids": "email", "time_zone": "Europe/Ber
 
 
 def packaged(resource_type: ResourceType) -> Mapping:
-    migration = Migration(slug="m", folder=Path("/nowhere"), source=SourceSettings(platform="magento"))
+    migration = Migration(slug="m", folder=Path("/nowhere"), source=FilesSettings(platform="magento"))
     return Mapping.compile(text_of(migration, resource_type).text, name=f"{resource_type}.jsonata")
 
 

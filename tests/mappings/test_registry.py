@@ -8,8 +8,9 @@ import pytest
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.mappings.registry import current, text_of
-from graftport_dagster.migration import Migration, SourceSettings
+from graftport_dagster.migration import Migration
 from graftport_dagster.records import ResourceType
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.store.record_store import MappingVersions, RecordStore
 
 PRODUCTS = ResourceType.PRODUCTS
@@ -22,7 +23,7 @@ def versions(tmp_path: Path) -> Iterator[MappingVersions]:
 
 
 def migration(folder: Path, platform: str = "files", **settings: Any) -> Migration:
-    return Migration(slug="acme", folder=folder, source=SourceSettings(platform=platform), **settings)
+    return Migration(slug="acme", folder=folder, source=FilesSettings(platform=platform), **settings)
 
 
 def write(folder: Path, text: str, name: str = "products") -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from graftport_dagster.mappings import Mapping
 from graftport_dagster.mappings.registry import text_of
-from graftport_dagster.migration import Migration, SourceSettings
+from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.shopify.payload import check
 from graftport_dagster.simulator.woocommerce.shop import Shop
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.woocommerce.source import TYPES
 
 NOW = "2026-06-15T12:00:00+00:00"
@@ -20,7 +21,7 @@ NOW = "2026-06-15T12:00:00+00:00"
 
 @cache
 def packaged(resource_type: ResourceType) -> Mapping:
-    migration = Migration(slug="m", folder=Path("/nowhere"), source=SourceSettings(platform="woocommerce"))
+    migration = Migration(slug="m", folder=Path("/nowhere"), source=FilesSettings(platform="woocommerce"))
     return Mapping.compile(text_of(migration, resource_type).text, name=f"{resource_type}.jsonata")
 
 

@@ -11,8 +11,9 @@ import requests
 
 from graftport_dagster import pipeline
 from graftport_dagster.errors import GraftportError
-from graftport_dagster.migration import Destination, FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import Destination, FileSpec, Migration
 from graftport_dagster.records import JsonObject, ResourceType, Run, RunItem, RunOptions
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.store.record_store import RecordStore
 
 SHARED = Path(__file__).parents[2] / ".." / "shared"
@@ -89,7 +90,7 @@ class Shop:
 def _shop(export: Path, folder: Path, url: str) -> Iterator[Shop]:
     requests.post(f"{url}/_simulator/reset", timeout=10).raise_for_status()
     shutil.copyfile(export, folder / "products.csv")
-    source = SourceSettings(platform="magento", magento_export=FileSpec(path="products.csv"))
+    source = FilesSettings(platform="magento", magento_export=FileSpec(path="products.csv"))
     migration = Migration(
         slug="shop", folder=folder, source=source, settings={"weight_unit": "lb"},
         destination=Destination(shop=url, access_token="env:SIMULATOR_TOKEN"),

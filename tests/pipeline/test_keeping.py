@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from graftport_dagster.errors import ConfigurationError
-from graftport_dagster.migration import Defaults, Destination, FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import Defaults, Destination, FileSpec, Migration
 from graftport_dagster.records import Phase, ResourceType
+from graftport_dagster.source_settings import FilesSettings
 
 REDIRECTS = ResourceType.REDIRECTS
 MAPPING = '$contains(target, "bad") ? $error("This row is bad.") : {"input": {"path": path, "target": target}}'
@@ -21,7 +22,7 @@ def redirects(shop: Any) -> Any:
     def configure(**options: Any) -> None:
         shop.migration = Migration(
             slug="shop", folder=shop.folder, options=Defaults(**options), resource_types=[REDIRECTS],
-            source=SourceSettings(files={REDIRECTS: FileSpec(path="redirects.csv", id_column="path")}),
+            source=FilesSettings(files={REDIRECTS: FileSpec(path="redirects.csv", id_column="path")}),
             destination=Destination(shop=shop.url, access_token="env:SIMULATOR_TOKEN"),
         )  # fmt: skip
 

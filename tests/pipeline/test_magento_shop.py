@@ -37,7 +37,7 @@ def magento_shop(
     source = MagentoSettings.model_validate({"type": "magento", "url": magento_url, "page_size": 20, **secrets})
     migration = Migration(
         slug="shop", folder=tmp_path, source=source,
-        settings={"status": "as_source", "weight_unit": "kg", "own_countries": ["US"]},
+        settings={"status": "as_source", "weight_unit": "kg", "excluded_countries": ["US"]},
         locations={"alps": "Alps"},
         destination=Destination(shop=simulator_url, access_token="env:SIMULATOR_TOKEN"),
     )  # fmt: skip

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from graftport_dagster import pipeline, reports
-from graftport_dagster.migration import Destination, FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import Destination, FileSpec, Migration
 from graftport_dagster.records import ResourceType, RunOptions
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.store.record_store import RecordStore
 
 CODES = ("verysecret12", "secretcode345", "badsecretcard")
@@ -21,7 +22,7 @@ def cards(simulator_url: str, tmp_path: Path) -> Migration:
     (tmp_path / "cards.csv").write_text("code,amount\n" + "\n".join(rows) + "\n")
     (tmp_path / "mappings").mkdir()
     (tmp_path / "mappings/gift_cards.jsonata").write_text(MAPPING)
-    source = SourceSettings(
+    source = FilesSettings(
         platform="magento", files={ResourceType.GIFT_CARDS: FileSpec(path="cards.csv", id_column="code")}
     )
     destination = Destination(shop=simulator_url, access_token="env:SIMULATOR_TOKEN")

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from graftport_dagster.migration import Defaults, Destination, FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import Defaults, Destination, FileSpec, Migration
 from graftport_dagster.records import Phase, ResourceType, Result, broken_equations
+from graftport_dagster.source_settings import FilesSettings
 
 REDIRECTS = ResourceType.REDIRECTS
 GOOD = '{"input": {"path": path, "target": target}}'
@@ -33,7 +34,7 @@ class Life(RuleBasedStateMachine):
         self.shop.migration = Migration(
             slug=f"life{Life.machines}", folder=self.shop.folder, resource_types=[REDIRECTS],
             options=Defaults(abort_after=100, max_deleted_share=1),
-            source=SourceSettings(files={REDIRECTS: FileSpec(path="redirects.csv", id_column="path")}),
+            source=FilesSettings(files={REDIRECTS: FileSpec(path="redirects.csv", id_column="path")}),
             destination=Destination(
                 shop=self.shop.url, access_token="env:SIMULATOR_TOKEN", verify_after_seconds=0, concurrency=2
             ),

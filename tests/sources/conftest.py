@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from graftport_dagster.migration import FileSpec, SourceSettings
+from graftport_dagster.migration import FileSpec
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.files import FileSource
 
 Given = tuple[list[SourceRecord], list[InvalidRow]]
@@ -20,7 +21,7 @@ def read_file(tmp_path: Path) -> Callable[..., Given]:
     def read(name: str, content: bytes | str, *, max_record_mb: float = 16, **spec: Any) -> Given:
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
         files = {ResourceType.CUSTOMERS: FileSpec(path=name, **spec)}
-        source = FileSource(SourceSettings(files=files, max_record_mb=max_record_mb), tmp_path)
+        source = FileSource(FilesSettings(files=files, max_record_mb=max_record_mb), tmp_path)
         return apart(source.read(ResourceType.CUSTOMERS, None))
 
     return read
@@ -37,7 +38,7 @@ def magento(tmp_path: Path) -> Iterator[Callable[..., FileSource]]:
             name = f"products{place or ''}.csv"
             (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
             specs.append(FileSpec(path=name))
-        source = FileSource(SourceSettings(platform="magento", magento_export=specs, **settings), tmp_path)
+        source = FileSource(FilesSettings(platform="magento", magento_export=specs, **settings), tmp_path)
         opened.append(source)
         return source
 

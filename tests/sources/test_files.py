@@ -13,8 +13,9 @@ import pytest
 import xlwt
 
 from graftport_dagster.errors import ConfigurationError, TransientError
-from graftport_dagster.migration import FileSpec, SourceSettings
+from graftport_dagster.migration import FileSpec
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.files import FileSource
 
 CUSTOMERS = ResourceType.CUSTOMERS
@@ -22,7 +23,7 @@ Read = Callable[..., Any]
 
 
 def source_of(folder: Path, *specs: FileSpec, **settings: Any) -> FileSource:
-    return FileSource(SourceSettings(files={CUSTOMERS: list(specs)}, **settings), folder)
+    return FileSource(FilesSettings(files={CUSTOMERS: list(specs)}, **settings), folder)
 
 
 def write_xls(path: Path, table: pandas.DataFrame) -> None:
@@ -234,7 +235,7 @@ def test_workbooks_of_other_programs_are_read_like_excels(tmp_path: Path, name: 
         write_xls(tmp_path / name, table)
     else:
         table.to_excel(tmp_path / name, index=False, engine="odf")  # type: ignore[arg-type]
-    source = FileSource(SourceSettings(files={CUSTOMERS: FileSpec(path=name)}), tmp_path)
+    source = FileSource(FilesSettings(files={CUSTOMERS: FileSpec(path=name)}), tmp_path)
     records = list(source.read(CUSTOMERS, None))
     assert [record.source_id for record in records] == ["a@b.example", "c@d.example"]
     assert isinstance(records[0], SourceRecord)
@@ -244,7 +245,7 @@ def test_workbooks_of_other_programs_are_read_like_excels(tmp_path: Path, name: 
 @pytest.mark.parametrize("name", ["t.xls", "t.ods"])
 def test_something_else_named_as_a_workbook_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"email,name\na@b.example,Zoe\n")
-    source = FileSource(SourceSettings(files={CUSTOMERS: FileSpec(path=name)}), tmp_path)
+    source = FileSource(FilesSettings(files={CUSTOMERS: FileSpec(path=name)}), tmp_path)
     with pytest.raises(ConfigurationError, match="workbook"):
         list(source.read(CUSTOMERS, None))
 
@@ -265,9 +266,9 @@ def test_check_says_of_every_file_whether_it_can_be_read(tmp_path: Path) -> None
 def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     spec = FileSpec(path="t.csv")
     contradictions = [
-        SourceSettings(),
-        SourceSettings(magento_export=spec, files={ResourceType.PRODUCTS: spec}),
-        SourceSettings(files={CUSTOMERS: FileSpec(path="t.csv", format="magento_export")}),
+        FilesSettings(),
+        FilesSettings(magento_export=spec, files={ResourceType.PRODUCTS: spec}),
+        FilesSettings(files={CUSTOMERS: FileSpec(path="t.csv", format="magento_export")}),
     ]
     for settings in contradictions:
         with pytest.raises(ConfigurationError):

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graftport_dagster.errors import GraftportError
-from graftport_dagster.migration import FileSpec, SourceSettings
+from graftport_dagster.migration import FileSpec
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, canonical_json
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.files import FileSource
 
 SEEDS = {
@@ -62,9 +63,9 @@ def test_hostile_files_end_in_rows_or_a_sentence(
         (Path(folder) / name).write_bytes(edited(SEEDS[name], changes))
         spec = FileSpec(path=name, encoding=encoding, id_column=id_column)
         chosen = (
-            SourceSettings(magento_export=spec)
+            FilesSettings(magento_export=spec)
             if name == "magento.csv"
-            else SourceSettings(files={ResourceType.CUSTOMERS: spec})
+            else FilesSettings(files={ResourceType.CUSTOMERS: spec})
         )
         source = FileSource(chosen, Path(folder))
         for item in everything(source):

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from graftport_dagster.errors import ConfigurationError
-from graftport_dagster.migration import FileSpec, SourceSettings
+from graftport_dagster.migration import FileSpec
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.files import FileSource
 
 Make = Callable[..., FileSource]
@@ -383,7 +384,7 @@ def test_a_bad_product_keeps_its_address(magento: Make) -> None:
 def test_the_scratch_database_is_deleted(tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    source = FileSource(SourceSettings(magento_export=FileSpec(path="products.csv")), tmp_path, scratch)
+    source = FileSource(FilesSettings(magento_export=FileSpec(path="products.csv")), tmp_path, scratch)
     (tmp_path / "products.csv").write_bytes(b"sku,product_type\n")
     with pytest.raises(ConfigurationError):
         list(source.read(PRODUCTS, None))
@@ -398,7 +399,7 @@ def test_the_scratch_database_is_deleted(tmp_path: Path) -> None:
 def test_an_export_may_be_named_as_the_file_of_products(tmp_path: Path) -> None:
     (tmp_path / "products.csv").write_bytes(export(*shirt("T1")))
     files = {PRODUCTS: FileSpec(path="products.csv", format="magento_export")}
-    source = FileSource(SourceSettings(files=files), tmp_path)
+    source = FileSource(FilesSettings(files=files), tmp_path)
     assert source.resource_types() == (COLLECTIONS, PRODUCTS, REDIRECTS)
     assert list(given(source)[0]) == ["T1"]
     source.close()
@@ -407,7 +408,7 @@ def test_an_export_may_be_named_as_the_file_of_products(tmp_path: Path) -> None:
 def test_a_plain_file_takes_the_place_of_derived_redirects(tmp_path: Path) -> None:
     (tmp_path / "products.csv").write_bytes(export(row("X")))
     (tmp_path / "redirects.csv").write_text("path,target\n/old,/new\n")
-    settings = SourceSettings(
+    settings = FilesSettings(
         magento_export=FileSpec(path="products.csv"), files={REDIRECTS: FileSpec(path="redirects.csv")}
     )
     source = FileSource(settings, tmp_path)
@@ -420,7 +421,7 @@ def sample() -> Iterator[FileSource]:
     folder = Path(__file__).parents[2] / FIXTURES
     if not folder.is_dir():
         pytest.skip(f"{FIXTURES} is not there")
-    source = FileSource(SourceSettings(platform="magento", magento_export=FileSpec(path="products.csv")), folder)
+    source = FileSource(FilesSettings(platform="magento", magento_export=FileSpec(path="products.csv")), folder)
     yield source
     source.close()
 
@@ -447,7 +448,7 @@ def test_damaging_any_row_of_the_sample_shop_costs_one_product(sample: FileSourc
     quotes = [place for place, byte in enumerate(content) if byte == ord('"')]
     for quote in quotes[100 :: len(quotes) // 12]:
         (tmp_path / "products.csv").write_bytes(content[:quote] + content[quote + 1 :])
-        source = FileSource(SourceSettings(magento_export=FileSpec(path="products.csv")), tmp_path)
+        source = FileSource(FilesSettings(magento_export=FileSpec(path="products.csv")), tmp_path)
         records, invalid = given(source)
         source.close()
         assert all(record.payload == whole[sku] for sku, record in records.items())

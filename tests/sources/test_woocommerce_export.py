@@ -9,13 +9,14 @@ import pytest
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.mappings import Mapping
 from graftport_dagster.mappings.registry import text_of
-from graftport_dagster.migration import FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import FileSpec, Migration
 from graftport_dagster.records import InvalidRow, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.shopify.payload import check
 from graftport_dagster.simulator.woocommerce.shop import Shop
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.files import FileSource
 
-SETTINGS = SourceSettings(platform="woocommerce", woocommerce_export=FileSpec(path="products.csv"))
+SETTINGS = FilesSettings(platform="woocommerce", woocommerce_export=FileSpec(path="products.csv"))
 COLUMNS = [
     "ID", "Type", "SKU", "GTIN, UPC, EAN, or ISBN", "Name", "Published", "Is featured?", "Visibility in catalog",
     "Short description", "Description", "Date sale price starts", "Date sale price ends", "Tax status", "Tax class",
@@ -230,7 +231,7 @@ def test_check_is_content_and_freshness_follows_the_content(export: Path) -> Non
 
 
 def test_products_are_named_once(tmp_path: Path) -> None:
-    twice = SourceSettings(
+    twice = FilesSettings(
         platform="woocommerce", woocommerce_export=FileSpec(path="a.csv"), magento_export=FileSpec(path="b.csv")
     )
     with pytest.raises(ConfigurationError) as refused:

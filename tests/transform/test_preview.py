@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from graftport_dagster.errors import ConfigurationError
-from graftport_dagster.migration import Migration, SourceSettings
+from graftport_dagster.migration import Migration
 from graftport_dagster.records import ResourceType, Run, RunOptions, SourceRecord
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.store.record_store import Dataset, RecordStore
 from graftport_dagster.transform import preview
 
@@ -31,7 +32,7 @@ def migration(tmp_path: Path) -> Migration:
         "input": {"title": bad ? 12 : $truncate(name, 3)}
     }"""
     (tmp_path / "mappings" / "products.jsonata").write_text(text)
-    return Migration(slug="acme", folder=tmp_path, source=SourceSettings())
+    return Migration(slug="acme", folder=tmp_path, source=FilesSettings())
 
 
 def test_it_shows_source_result_payload_problems_and_warnings(migration: Migration, store: RecordStore) -> None:

@@ -23,6 +23,7 @@ from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.mistakes import mistakes
 from graftport_dagster.notifications import Notifications
 from graftport_dagster.records import Phase, ResourceType, json_hash
+from graftport_dagster.retention import Retention
 from graftport_dagster.settings import Secret, Settings, resolve_secret
 from graftport_dagster.source_settings import AnySource
 from graftport_dagster.source_settings.files import FileSpec
@@ -181,6 +182,7 @@ class Migration(Settings):
     options: Defaults = Defaults()
     schedules: Mapping[str, Schedule] = Field(default_factory=dict)
     notifications: Notifications = Notifications()
+    retention: Retention = Retention()
 
     @field_validator("slug")
     @classmethod

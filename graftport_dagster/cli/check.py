@@ -19,13 +19,12 @@ from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.loaders import preflight
 from graftport_dagster.mappings.registry import current
 from graftport_dagster.migration import Migration
-from graftport_dagster.pipeline import connect, loadable
+from graftport_dagster.pipeline import connect, loadable, open_stored_source
 from graftport_dagster.pipeline.shape import Shape
 from graftport_dagster.records import CheckResult, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.reports.terminal import listing
 from graftport_dagster.reports.wording import presentable
 from graftport_dagster.source_settings import FilesSettings, SqlSettings
-from graftport_dagster.sources.opening import open_source
 from graftport_dagster.store.place import open_store, state_folder
 from graftport_dagster.store.record_store import RecordStore
 
@@ -88,7 +87,7 @@ def _failed(name: str, error: GraftportError) -> CheckResult:
 
 
 def _source(migration: Migration) -> list[CheckResult]:
-    source = open_source(migration)
+    source = open_stored_source(migration)
     try:
         return source.check()
     finally:
@@ -99,7 +98,7 @@ def _shapes(migration: Migration, store: RecordStore, types: Sequence[ResourceTy
     """What changed in the first rows since the last whole read, where looking costs little."""
     if not isinstance(migration.source, FilesSettings | SqlSettings):
         return
-    source = open_source(migration)
+    source = open_stored_source(migration)
     try:
         for resource_type in types:
             before = store.source_records.shape(migration.slug, resource_type)
@@ -132,7 +131,7 @@ def _resource_types(migration: Migration) -> list[ResourceType]:
     """The types that a run would move."""
     if migration.resource_types:
         return list(migration.resource_types)
-    source = open_source(migration)
+    source = open_stored_source(migration)
     try:
         return [kind for kind in source.resource_types() if kind in loadable()]
     finally:

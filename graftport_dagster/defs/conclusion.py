@@ -56,7 +56,7 @@ def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, cance
         if run is None or run.result.is_final:
             return run
         _end_items(layout, store, run, canceled=canceled)
-        run = finish_run(store, run_id, canceled=canceled)
+        run = finish_run(store, run_id, canceled=canceled, migration=layout.migration)
     instance.add_run_tags(run_id, result_tags(run))
     return run
 

@@ -18,9 +18,9 @@ from graftport_dagster.defs.layout import Layout
 from graftport_dagster.defs.pausing import paused_by_failures
 from graftport_dagster.defs.telling import state_of
 from graftport_dagster.errors import GraftportError
+from graftport_dagster.pipeline import open_stored_source
 from graftport_dagster.records import ResourceType, RunOptions
 from graftport_dagster.reports.wording import moment, presentable
-from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Freshness, Source
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import Fingerprint, RecordStore
@@ -45,7 +45,7 @@ def build_source_freshness(layout: Layout) -> dg.SensorDefinition:
         if sentence := paused(layout) or paused_by_failures(layout, "source_freshness", _ACTOR):
             return dg.SkipReason(sentence)
         try:
-            source = open_source(layout.migration)
+            source = open_stored_source(layout.migration)
         except GraftportError as error:
             return dg.SkipReason(f"The source cannot be asked: {presentable(str(error))}")
         try:

@@ -148,7 +148,7 @@ class _Whole:
             with open_store() as store:
                 if Phase.LOAD in asked.phases and not self.dry_run:
                     self._load_released(context, store, asked)
-                run = finish_run(store, context.run.run_id)
+                run = finish_run(store, context.run.run_id, migration=self.layout.migration)
                 reports_folder = state_folder() / "reports"
                 text = markdown(store, run.run_id, reports_folder=reports_folder)
                 told = terminal.text(store, run.run_id, reports_folder=reports_folder)

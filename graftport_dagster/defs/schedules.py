@@ -16,8 +16,8 @@ from graftport_dagster.defs.layout import MIGRATION_TAG, RESULT_TAG, SCHEDULE_TA
 from graftport_dagster.defs.pausing import paused_by_failures
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Schedule
+from graftport_dagster.pipeline import open_stored_source
 from graftport_dagster.records import ResourceType, Result, RunOptions
-from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.source import Source
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore
@@ -83,7 +83,7 @@ class _Asker:
             if any(store.staged_records.expired(self.layout.slug, kind) for kind in self._types()):
                 return ""
             try:
-                source = open_source(self.layout.migration)
+                source = open_stored_source(self.layout.migration)
                 try:
                     told = [self._as_it_was(store, source, kind) for kind in self._types()]
                 finally:

@@ -165,6 +165,6 @@ class _Step:
 
     def _finish(self, work: Work, *, canceled: bool = False) -> None:
         if self.stands_alone:
-            run = finish_run(work.store, self.run_id, canceled=canceled)
+            run = finish_run(work.store, self.run_id, canceled=canceled, migration=self.layout.migration)
             self.context.instance.add_run_tags(self.run_id, result_tags(run))
             self.events.append(open_records(self.layout, work.store))

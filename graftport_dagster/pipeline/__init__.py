@@ -21,6 +21,7 @@ from graftport_dagster.pipeline.run import (
     run_phase,
     skip_item,
 )
+from graftport_dagster.pipeline.source_files import open_stored_source, taken_files
 from graftport_dagster.pipeline.work import Work, connect, must_have_secrets
 from graftport_dagster.store.place import (
     STATE_VARIABLE,
@@ -43,6 +44,7 @@ __all__ = [
     "must_be_loadable",
     "must_have_secrets",
     "open_store",
+    "open_stored_source",
     "open_work",
     "plan_replay",
     "released_types",
@@ -51,4 +53,5 @@ __all__ = [
     "skip_item",
     "state_folder",
     "store_url",
+    "taken_files",
 ]

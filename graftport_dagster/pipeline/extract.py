@@ -13,9 +13,15 @@ from itertools import islice
 
 from graftport_dagster.errors import GraftportError, TransientError, WriteBrakeError
 from graftport_dagster.pipeline.shape import Shape
+from graftport_dagster.pipeline.source_files import (
+    end_what_was_begun,
+    note_read,
+    taken_files,
+    why_nothing_to_read,
+)
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import InvalidRow, ResourceType, SourceRecord, shown_id
-from graftport_dagster.sources.opening import open_source
+from graftport_dagster.sources.opening import files_in, open_source
 from graftport_dagster.sources.source import Source
 from graftport_dagster.store.record_store import Fingerprint
 
@@ -38,7 +44,10 @@ class Extracted:
 
 def extract(work: Work, resource_type: ResourceType) -> Extracted:
     """Reads one resource type. Raises ConfigurationError where the source cannot be read at all."""
-    source = open_source(work.migration, stop=work.should_stop)
+    if not work.run.options.dry_run:
+        end_what_was_begun(work.store, work.migration)
+    taken = taken_files(work.migration, work.store)
+    source = open_source(work.migration, stop=work.should_stop, taken=taken)
     try:
         return _Extract(work, resource_type, source).run()
     finally:
@@ -50,6 +59,7 @@ class _Extract:
         self._work = work
         self._type = resource_type
         self._source = source
+        self._files = files_in(source, resource_type)
         self._rows = work.store.source_records
         self._dataset = work.dataset(own=True)
         self._options = work.run.options
@@ -58,6 +68,10 @@ class _Extract:
         self._shape = Shape()
 
     def run(self) -> Extracted:
+        if self._files is not None and self._files.awaits(self._type):
+            self._done.notes.append(why_nothing_to_read(self._work.store, self._work.migration, self._type))
+            self._done.is_whole = True
+            return self._done
         since = None
         # Records that are asked for by name need not have changed since.
         if not (self._options.full_extract or self._options.dry_run or self._wanted is not None):
@@ -143,6 +157,8 @@ class _Extract:
             self._compare_shapes()
         if is_full and not self._options.dry_run:
             self._conclude_deletions()
+        if self._files is not None and not self._options.dry_run:
+            note_read(self._work.store, self._work.migration, run, self._files, self._type)
         cursor = self._source.cursor(self._type)
         if cursor is not None and not self._options.dry_run:
             self._rows.set_cursor(slug, self._type, cursor, run)
@@ -156,6 +172,12 @@ class _Extract:
     def _conclude_deletions(self) -> None:
         missing = self._rows.count_unseen(self._dataset, self._type, self._work.run)
         if not missing:
+            return
+        if self._files is not None and self._work.migration.retention.takes_files:
+            self._done.notes.append(
+                f"{missing} records are in no file that is there now: nothing is taken as deleted, because files that "
+                "were read before were taken away (retention.source_files)."
+            )
             return
         if self._done.has_unreadable_ids or not self._source.conclusive(self._type):
             self._done.notes.append(

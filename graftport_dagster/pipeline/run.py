@@ -19,6 +19,7 @@ from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline.extract import extract
 from graftport_dagster.pipeline.load import acquire, load
 from graftport_dagster.pipeline.replay import original_of
+from graftport_dagster.pipeline.source_files import settle_files
 from graftport_dagster.pipeline.transform import transform
 from graftport_dagster.pipeline.work import Work, keeping, must_have_secrets
 from graftport_dagster.records import (
@@ -396,13 +397,18 @@ def released_types(store: RecordStore, migration: Migration, run_id: str) -> tup
     return tuple(resource_type for resource_type in ResourceType if resource_type in waiting)
 
 
-def finish_run(store: RecordStore, run_id: str, *, canceled: bool = False) -> Run:
-    """The run's final result from its items; drops a dry run's rows. Repeating it changes nothing."""
+def finish_run(store: RecordStore, run_id: str, *, canceled: bool = False, migration: Migration | None = None) -> Run:
+    """The run's final result from its items; drops a dry run's rows. Repeating it changes nothing.
+
+    With the migration, the source files of which nothing is left to do are taken away before, as it wants.
+    """
     run = store.runs.find(run_id)
     if run is None:
         raise ConfigurationError(f"There is no run {run_id}.", code="NO_RUN")
     if run.result.is_final:
         return run
+    if migration is not None and not canceled:
+        settle_files(store, migration, run)
     items = store.runs.items(run_id)
     first_error = next((item.first_error for item in items if item.first_error), "")
     run = store.runs.finish(run_id, Result.CANCELED if canceled else run_result(items), first_error)

@@ -12,7 +12,7 @@ class SourceWithFiles:
 
     def __init__(self, shop: Source, files: FileSource) -> None:
         self._shop = shop
-        self._files = files
+        self.files = self._files = files
         self._from_files = frozenset(files.resource_types())
 
     def resource_types(self) -> tuple[ResourceType, ...]:

@@ -7,6 +7,7 @@ and what `check` says of them is here.
 
 import glob
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.row_files import OpenRows, find_id_column, open_rows
 from graftport_dagster.sources.rows import BadRow, Row, text_id
 from graftport_dagster.sources.source import Freshness
+from graftport_dagster.sources.taken_files import LocalFile, TakenFiles, stamp_of
 from graftport_dagster.sources.web_files import WebFiles
 
 _Files = list[tuple[Path, FileSpec]]
@@ -30,13 +32,16 @@ class FileSource:
 
     A native export gives several types; a plain file named for one that its rows only tell of (Magento's collections
     or redirects) takes its place. `scratch`: where an export's temporary folder goes, the system's by default.
+    `taken`: files that are gone because we took them away.
     """
 
     def __init__(
         self, settings: FilesSettings, root: Path, scratch: Path | None = None,
-        stop: Callable[[], bool] = lambda: False, clock: Clock | None = None,
+        stop: Callable[[], bool] = lambda: False, clock: Clock | None = None, taken: TakenFiles | None = None,
     ) -> None:  # fmt: skip
-        self._root = root
+        self.root = self._root = root
+        self._taken = taken or TakenFiles()
+        self._were_read: dict[ResourceType, list[LocalFile]] = {}
         self._web = WebFiles(int(settings.max_download_mb * 2**20), base=root, stop=stop, clock=clock, scratch=scratch)
         self._limit = int(settings.max_record_mb * 2**20)
         self._plain = {kind: as_list(specs) for kind, specs in settings.files.items()}
@@ -85,7 +90,12 @@ class FileSource:
         del since
         files = self._files(resource_type)
         before = _stamps(files)
+        local = self._local(resource_type)
+        self._were_read.pop(resource_type, None)
         self._inconclusive.discard(resource_type)
+        if not files:
+            # All of them were read before and taken away since.
+            return
         if resource_type in self._plain:
             yield from self._read_plain(resource_type, files)
         elif self._export is not None:
@@ -97,6 +107,21 @@ class FileSource:
                 f"The files of {resource_type} changed while they were read.", code="FILE_CHANGED",
                 hint="Run again once they are written whole; write to another name and rename at the end.",
             )  # fmt: skip
+        self._were_read[resource_type] = local
+
+    def files_read(self, resource_type: ResourceType) -> list[LocalFile]:
+        """After `read` ended cleanly: the local files that it was from, as they were then."""
+        return self._were_read.get(resource_type, [])
+
+    def awaits(self, resource_type: ResourceType) -> bool:
+        """Whether there is nothing to read because all of the type's files were taken away, and no new one came."""
+        return not any(spec.is_fetched for spec in self._specs_of(resource_type)) and not self._files(resource_type)
+
+    def names_file(self, resource_type: ResourceType, relative: str) -> bool:
+        """Whether the file of that path is one of the type's."""
+        specs = self._specs_of(resource_type) if resource_type in self.resource_types() else []
+        means = TakenFiles({relative: ""})
+        return any(means.named_by(spec.path) for spec in specs if not spec.is_fetched)
 
     def conclusive(self, resource_type: ResourceType) -> bool:
         """After `read`: False where a damaged row may hide which records there are."""
@@ -113,8 +138,14 @@ class FileSource:
         # Of several files the tag of which is not known.
         known = known if len(specs) == 1 else ""
         found = [self._web.freshness(spec, known) for spec in specs if spec.is_fetched]
-        local = dict.fromkeys(path for spec in specs if not spec.is_fetched for path in self._paths(spec))
-        found += [Freshness(sha256_of(path), "sha256", modified_at(path)) for path in local]
+        local = {self._relative(path): path for spec in specs if not spec.is_fetched for path in self._paths(spec)}
+        # What was taken away counts as it was, so that taking it is no change.
+        gone = [name for spec in specs if not spec.is_fetched for name in self._taken.named_by(spec.path)]
+        for name in [*local] if not gone else sorted({*local, *gone}):
+            if name in local:
+                found.append(Freshness(sha256_of(local[name]), "sha256", modified_at(local[name])))
+            else:
+                found.append(Freshness(self._taken.sha256[name], "sha256"))
         if len(found) == 1:
             return found[0]
         token = hashlib.sha256("".join(each.token for each in found).encode()).hexdigest()
@@ -136,6 +167,9 @@ class FileSource:
                     )
                     continue
                 results += [self._check_file(resource_type, path, spec) for path, spec in files]
+                if not files:
+                    detail = "waits for a new file; the last one was taken away once all of it had landed"
+                    results.append(CheckResult(f"source {resource_type}", ok=True, detail=detail))
         return results
 
     def close(self) -> None:
@@ -167,15 +201,31 @@ class FileSource:
         if spec.is_fetched:
             return [self._web.file(spec)]
         path = self._root / spec.path
+        is_gone = bool(self._taken.named_by(spec.path))
         if path.exists() or not glob.has_magic(spec.path):
-            return [path]
-        matching = sorted(match for match in self._root.glob(spec.path) if match.is_file())
-        if not matching:
+            return [] if is_gone and not path.exists() else [path]
+        matching = sorted(
+            match
+            for match in self._root.glob(spec.path)
+            if match.is_file() and not self._taken.is_ours(match, self._root)
+        )
+        if not matching and not is_gone:
             raise refusal(path, f"No file matches {spec.path}.", "FILE_ABSENT", f"Put it into {self._root}.")
         return matching
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else path.name
+
+    def _relative(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self._root)).as_posix()
+
+    def _local(self, resource_type: ResourceType) -> list[LocalFile]:
+        paths = dict.fromkeys(
+            path for spec in self._specs_of(resource_type) if not spec.is_fetched for path in self._paths(spec)
+        )
+        return [
+            LocalFile(path, self._relative(path), self._name(path), stamp_of(path)) for path in paths if path.exists()
+        ]
 
     def _check_file(self, resource_type: ResourceType, path: Path, spec: FileSpec) -> CheckResult:
         name = f"source {resource_type}: {self._name(path)}"

@@ -20,6 +20,7 @@ from graftport_dagster.store.replays import Replays
 from graftport_dagster.store.runs import Runs
 from graftport_dagster.store.selection import Dataset, Selection
 from graftport_dagster.store.settlements import Intent, OpenStep, Settlement
+from graftport_dagster.store.source_files import SourceFile, SourceFiles
 from graftport_dagster.store.source_records import SourceRecords, Upserted
 from graftport_dagster.store.staged_records import StagedRecords, StagedResult, TransformInput, TransformScope
 from graftport_dagster.store.stores import KnownStore, SchedulePause, Stores
@@ -27,7 +28,8 @@ from graftport_dagster.store.stores import KnownStore, SchedulePause, Stores
 __all__ = [
     "Dataset", "Fingerprint", "Fingerprints", "IncompleteRecords", "Intent", "KnownStore", "Lease", "LoadInput",
     "Loads", "MappingVersion", "MappingVersions", "OpenStep", "Pin", "RecordStore", "Runs", "SchedulePause",
-    "Selection", "Settlement", "SourceRecords", "StagedRecords", "StagedResult", "Stores", "TransformInput",
+    "Selection", "Settlement", "SourceFile", "SourceFiles", "SourceRecords", "StagedRecords", "StagedResult",
+    "Stores", "TransformInput",
     "TransformScope", "Upserted", "Wave", "Which",
 ]  # fmt: skip
 
@@ -43,6 +45,7 @@ class RecordStore:
         self._database = database
         self.source_records = SourceRecords(database, now)
         self.fingerprints = Fingerprints(database, now)
+        self.source_files = SourceFiles(database, now)
         self.staged_records = StagedRecords(database, now)
         self.mappings = MappingVersions(database, now)
         self.loads = Loads(database, now)

@@ -239,3 +239,10 @@ schedule_pauses = Table(
     *_key("migration", "schedule"), *_texts("run_id"), *_words("reason", "resumed_by"), *_moments("since"),
     *_moments("resumed_at", nullable=True),
 )  # fmt: skip
+
+# One local file of one resource type: as it was when it was read, and what became of it (store/source_files.py).
+source_files = Table(
+    "source_files", metadata,
+    *_key("migration", "resource_type", "path"), *_texts("stamp", "sha256", "run_id", "state"),
+    *_words("name", "place"), *_numbers("run_seq"), *_moments("at"),
+)  # fmt: skip

@@ -29,6 +29,7 @@ from graftport_dagster.sources.magento.client import (
 )
 from graftport_dagster.sources.magento.trade import Trade
 from graftport_dagster.sources.source import Freshness
+from graftport_dagster.sources.taken_files import TakenFiles
 
 _FORM = "%Y-%m-%d %H:%M:%S"
 # The lists whose records tell when they changed, and in which field.
@@ -45,14 +46,18 @@ _INCREMENTAL = _CHANGING.keys() - {ResourceType.COLLECTIONS}
 class MagentoSource:
     """Reads one Magento shop. Secrets are resolved now; nothing is asked before something is read."""
 
-    def __init__(self, settings: MagentoSettings, folder: Path, *, stop: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, settings: MagentoSettings, folder: Path, *, stop: Callable[[], bool] = lambda: False,
+        taken: TakenFiles | None = None,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._client = MagentoClient(settings, folder, stop=stop)
         self._catalogue = Catalogue(self._client, settings)
         self._trade = Trade(self._client, settings.gift_cards_path)
         self._cursors: dict[ResourceType, JsonObject] = {}
         beside = settings.files_beside()
-        self._files = None if beside is None else FileSource(beside, (folder / beside.root).resolve(), stop=stop)
+        root = (folder / settings.root).resolve()
+        self.files = self._files = None if beside is None else FileSource(beside, root, stop=stop, taken=taken)
         self._in_files = frozenset(beside.files if beside else ())
 
     def resource_types(self) -> tuple[ResourceType, ...]:

@@ -19,6 +19,7 @@ from graftport_dagster.source_settings.woocommerce import WooCommerceSettings
 from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.source import Freshness
+from graftport_dagster.sources.taken_files import TakenFiles
 from graftport_dagster.sources.woocommerce.asking import REAL_TIME, WC, WP, Asking
 from graftport_dagster.sources.woocommerce.pages import Params, Reading, every, total_of
 from graftport_dagster.sources.woocommerce.whole import Whole
@@ -42,13 +43,14 @@ class WooCommerceSource:
 
     def __init__(
         self, settings: WooCommerceSettings, folder: Path, *, stop: Callable[[], bool] = lambda: False,
-        clock: Clock = REAL_TIME,
+        clock: Clock = REAL_TIME, taken: TakenFiles | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._asking = Asking(settings, stop=stop, clock=clock)
         self._whole = Whole(self._asking, settings)
         beside = settings.files_beside()
-        self._files = FileSource(beside, (folder / settings.root).resolve(), stop=stop) if beside else None
+        root = (folder / settings.root).resolve()
+        self.files = self._files = FileSource(beside, root, stop=stop, taken=taken) if beside else None
         self._from_files = self._files.resource_types() if self._files else ()
         self._cursors: dict[ResourceType, JsonObject] = {}
 

@@ -1,0 +1,30 @@
+"""The settings of retention: what becomes of source files that were read.
+
+What is done with them is in `pipeline/source_files.py`.
+"""
+
+from pathlib import PurePath
+from typing import Literal
+
+from pydantic import field_validator
+
+from graftport_dagster.settings import Settings
+
+
+class Retention(Settings):
+    """What is kept, for how long. `backup_folder` is relative to the folder of the source's files."""
+
+    source_files: Literal["keep", "move", "delete"] = "keep"
+    backup_folder: str = "backup"
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether a source file goes away once all of it has landed."""
+        return self.source_files != "keep"
+
+    @field_validator("backup_folder")
+    @classmethod
+    def _backup_is_a_folder_of_its_own(cls, value: str) -> str:
+        if PurePath(value) in (PurePath(), PurePath("..")):
+            raise ValueError("name a folder of its own, not the one that the source's files are in")
+        return value

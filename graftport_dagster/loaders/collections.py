@@ -25,6 +25,8 @@ class CollectionLoader:
     publishes = True
     watched_document = "collections_watched"
     unwatched_groups = frozenset({"members"})
+    is_timed = True
+    sends_changed_groups = False
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""

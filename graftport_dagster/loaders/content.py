@@ -30,6 +30,8 @@ class BlogLoader:
     publishes = False
     watched_document = "content_watched"
     unwatched_groups = frozenset({"image", "metafields", "status"})
+    is_timed = True
+    sends_changed_groups = False
 
     def __init__(self) -> None:
         self._homes = BlogHomes()

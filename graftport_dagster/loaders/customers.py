@@ -37,6 +37,8 @@ class CustomerLoader:
     publishes = False
     watched_document = "customers_watched"
     unwatched_groups = _IN_FURTHER_STEPS
+    is_timed = True
+    sends_changed_groups = False
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""

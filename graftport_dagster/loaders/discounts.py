@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from graftport_dagster.errors import LoadRejectedError
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.groups import CONTENT
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.loaders.redeem_codes import code_steps
@@ -24,6 +25,8 @@ _TYPES = {
     "basicCodeDiscount": "DiscountCodeBasic", "bxgyCodeDiscount": "DiscountCodeBxgy",
     "freeShippingCodeDiscount": "DiscountCodeFreeShipping",
 }  # fmt: skip
+_WATCHED = ("title", "startsAt", "endsAt", "usageLimit", "appliesOncePerCustomer", "usesPerOrderLimit", "combinesWith",
+            "maximumShippingPrice", "minimumRequirement")  # fmt: skip
 _SIDES = {"customerGets": "gets", "customerBuys": "buys"}
 _PAGE = 250
 
@@ -35,6 +38,11 @@ class DiscountLoader:
     repeats_creation = False
     has_identifier = False
     publishes = False
+    watched_document = "discounts_watched"
+    unwatched_groups = frozenset({"codes"})
+    # Every use of a code changes it.
+    is_timed = False
+    sends_changed_groups = False
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:
         """An update says which products, collections, customers and countries go, by what Shopify has now."""
@@ -50,7 +58,8 @@ class DiscountLoader:
                 path=f"input.{kind}", hint="Delete the discount in Shopify, then load again; or give it another code.",
             )  # fmt: skip
         wanted = _replacing(given, there)
-        if _has_code(given.get("code"), plan.gid, there, caller):
+        # The code of a discount with several codes cannot be changed: another one comes in its place.
+        if len(there["codes"]["nodes"]) > 1 or _has_code(given.get("code"), plan.gid, there, caller):
             wanted.pop("code", None)
         return replace(plan, envelope={**plan.envelope, "input": {kind: wanted}})
 
@@ -76,7 +85,15 @@ class DiscountLoader:
         """The discount; its handle is its code."""
         node = answer["codeDiscountNode"]
         code = str(_discount(plan)[1].get("code") or plan.record.handle)
-        return Landed(node["id"], code, snapshot={"updatedAt": (node["codeDiscount"] or {}).get("updatedAt")})
+        return Landed(node["id"], code, snapshot=snapshot(self, plan, node))
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """What it takes off, when and for how much; not the lists of what and whom it is for."""
+        discount = node["codeDiscount"] or {}
+        kind = next((kind for kind, name in _TYPES.items() if name == discount.get("__typename")), "")
+        fields = {name: discount[name] for name in _WATCHED if name in discount}
+        fields |= {side: discount[side]["value"] for side in _SIDES if side in discount}
+        return {f"{kind}/{name}": value for name, value in fields.items()}
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:  # noqa: ARG002 - the protocol's
         """None: Shopify keeps no id of ours on a discount."""

@@ -13,9 +13,10 @@ from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
 from graftport_dagster.errors import DriftError
+from graftport_dagster.loaders.groups import CONTENT, field_groups
 from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import unsent
-from graftport_dagster.records import JsonObject, Outcome
+from graftport_dagster.records import JsonObject, Outcome, ResourceType
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.store.record_store import Settlement
 
@@ -31,6 +32,10 @@ class Watching(Protocol):
     """What a loader says of its type where edits in Shopify are noticed."""
 
     @property
+    def resource_type(self) -> ResourceType:
+        """The type it loads."""
+
+    @property
     def watched_document(self) -> str:
         """The file of the query that reads many objects by `ids`, with the fields that are watched."""
 
@@ -38,8 +43,19 @@ class Watching(Protocol):
     def unwatched_groups(self) -> frozenset[str]:
         """Groups of fields that are not watched here: an update of nothing else needs no look."""
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether `updated_at.graphql` says when such an object changed; one that does not is read each time."""
+
+    @property
+    def sends_changed_groups(self) -> bool:
+        """Whether an update sends only the groups that changed, so that it overwrites nothing else."""
+
     def watched(self, node: JsonObject) -> JsonObject:
-        """The fields of one object, as the payload's `input` names them; deeper ones as `variants/<GID>/price`."""
+        """The fields of one object, as the payload's `input` names them.
+
+        Deeper ones as `variants/<GID>/price` in a list, as `basicCodeDiscount/endsAt` in an object.
+        """
 
 
 def snapshot(loader: Watching, plan: Plan, node: JsonObject, **more: Any) -> JsonObject:
@@ -48,9 +64,10 @@ def snapshot(loader: Watching, plan: Plan, node: JsonObject, **more: Any) -> Jso
     Of a filtered update only what it sent is taken from the answer; the rest stays as it was kept before.
     """
     sent = plan.envelope["input"]
+    changed_at = node.get("updatedAt")
     now = {name: _kept(value) for name, value in loader.watched(node).items() if _is_ours(name, sent)}
     if plan.groups is None:
-        return {"updatedAt": node["updatedAt"], "fields": now, **more}
+        return {"updatedAt": changed_at, "fields": now, **more}
     # The time stays as well: what was not sent may have been edited before this write.
     before = plan.snapshot.get("fields", {})
     return {"updatedAt": plan.snapshot.get("updatedAt"), "fields": {**before, **now}, **more}
@@ -83,14 +100,29 @@ def _overwrites(plan: Plan, unwatched: frozenset[str]) -> bool:
 
 def _edited(loader: Watching, caller: Caller, plans: Sequence[Plan]) -> Iterator[tuple[str, list[str]]]:
     by_gid = {plan.gid: plan for plan in plans}
-    moved = [
+    moved = _moved(by_gid, caller) if loader.is_timed else list(by_gid)
+    for node in _nodes(loader.watched_document, moved, _MOST_READ, caller):
+        plan = by_gid[node["id"]]
+        if names := list(_differing(plan, _written(loader, plan), loader.watched(node))):
+            yield node["id"], names
+
+
+def _moved(by_gid: Mapping[str, Plan], caller: Caller) -> list[str]:
+    """The objects that changed since our last write."""
+    return [
         node["id"]
         for node in _nodes("updated_at", list(by_gid), _MOST_IDS, caller)
         if node.get("updatedAt") != by_gid[node["id"]].snapshot.get("updatedAt")
     ]
-    for node in _nodes(loader.watched_document, moved, _MOST_READ, caller):
-        if names := list(_differing(by_gid[node["id"]], loader.watched(node))):
-            yield node["id"], names
+
+
+def _written(loader: Watching, plan: Plan) -> JsonObject:
+    """The fields that the update is about to write."""
+    given: JsonObject = plan.envelope["input"]
+    if not loader.sends_changed_groups:
+        return given
+    groups = field_groups(loader.resource_type).input
+    return {name: value for name, value in given.items() if groups.get(name, CONTENT) in plan.changed}
 
 
 def _nodes(file: str, gids: Sequence[str], most: int, caller: Caller) -> Iterator[JsonObject]:
@@ -101,14 +133,15 @@ def _nodes(file: str, gids: Sequence[str], most: int, caller: Caller) -> Iterato
         yield from (node for node in answer["nodes"] if node)
 
 
-def _differing(plan: Plan, now: Mapping[str, Any]) -> Iterator[str]:
+def _differing(plan: Plan, sent: JsonObject, now: Mapping[str, Any]) -> Iterator[str]:
     """The names of what differs from the snapshot and from what is to be sent, each once."""
-    sent, kept, told = plan.envelope["input"], plan.snapshot["fields"], set()
+    kept, told = plan.snapshot["fields"], set()
     for name, value in now.items():
         if name not in kept or kept[name] == _kept(value) or not _is_ours(name, sent):
             continue
         top, _, rest = name.partition("/")
-        if not rest and _kept(sent[top]) == _kept(value):
+        inside = sent[top][rest] if rest and isinstance(sent[top], dict) else sent[top]
+        if (not rest or isinstance(sent[top], dict)) and _kept(inside) == _kept(value):
             continue
         label = f"{top}.{rest.rpartition('/')[2]}" if rest else top
         if label not in told:
@@ -121,14 +154,18 @@ def _is_ours(name: str, sent: JsonObject) -> bool:
     top, _, rest = name.partition("/")
     if not rest or top not in sent:
         return top in sent
+    if isinstance(sent[top], dict):
+        return rest in sent[top]
     inner = rest.rpartition("/")[2]
     return any(inner in item for item in sent[top])
 
 
 def _kept(value: Any) -> Any:
     """The value as it is kept: order in lists does not count, and of a long text its digest will do."""
+    if isinstance(value, dict):
+        return {name: _kept(item) for name, item in sorted(value.items())}
     if isinstance(value, list):
-        return sorted(str(item) for item in value)
+        return sorted(str(_kept(item)) for item in value)
     if isinstance(value, str) and len(value) > _LONGEST_KEPT:
         return "#" + hashlib.blake2b(value.encode(), digest_size=12).hexdigest()
     return value

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from graftport_dagster.errors import UnclearError
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.groups import CONTENT
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Repeats, Step
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, json_hash
@@ -33,6 +34,11 @@ class GiftCardLoader:
     repeats_creation = False
     has_identifier = False
     publishes = False
+    watched_document = "gift_cards_watched"
+    unwatched_groups = frozenset({"value", "balance", "status"})
+    # What its holder spends changes it too.
+    is_timed = False
+    sends_changed_groups = False
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing must be there before a card."""
@@ -85,7 +91,16 @@ class GiftCardLoader:
         """The card; it has no handle that might be shown."""
         card = answer["giftCard"]
         adopted = tuple(part for key, part in plan.parts.items() if key.part == _ADOPTED)
-        return Landed(card["id"], parts=adopted, snapshot={"updatedAt": card["updatedAt"]})
+        return Landed(card["id"], parts=adopted, snapshot=snapshot(self, plan, card))
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """What may be changed on a card; what is left on it is its holder's affair."""
+        fields: JsonObject = {name: node[name] for name in ("note", "expiresOn", "templateSuffix") if name in node}
+        recipient = node.get("recipientAttributes")
+        if recipient:
+            texts = {name: recipient[name] for name in ("message", "preferredName") if recipient[name] is not None}
+            recipient = {"id": (recipient["recipient"] or {}).get("id"), **texts}
+        return {**fields, "customerId": (node.get("customer") or {}).get("id"), "recipientAttributes": recipient}
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:  # noqa: ARG002 - the protocol's
         """None: Shopify keeps no id of ours on a gift card."""

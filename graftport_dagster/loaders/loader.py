@@ -356,7 +356,11 @@ class Loading:
             made = Identity(step.part, stepped.gid) if step.part is not None and stepped.gid else None
             identities = (made,) if made else ()
             done = {step.key: stepped.gid}
-            return self._after(one.past(made), identities=identities, steps_done=done, step_hashes=said["step_hashes"])
+            gone = (step.unmakes,) if step.unmakes is not None else ()
+            hashes = said["step_hashes"]
+            return self._after(
+                one.past(made), identities=identities, removed_identities=gone, steps_done=done, step_hashes=hashes
+            )
         keeps, opened = (step.key,) if step.repeats is not Repeats.FREELY else (), step.key in plan.open_steps
         if not self._is_about(error):
             released = () if opened else keeps

@@ -15,26 +15,26 @@ from graftport_dagster.shopify.documents import document
 BATCH = 250
 _PAGE = 250
 PRESENCE, CATALOG, PRICE_LIST = "web_presence", "catalog", "price_list"
-_LISTS = {PRESENCE: "webPresences", CATALOG: "catalogs", PRICE_LIST: "priceLists"}
+LISTS = {PRESENCE: "webPresences", CATALOG: "catalogs", PRICE_LIST: "priceLists"}
 
 
 def market_steps(plan: Plan) -> Sequence[Step]:
     """The steps after the market itself, in their order."""
-    steps = [_presence(plan, key, given) for key, given in _given(plan, PRESENCE)]
+    steps = [_presence(plan, key, given) for key, given in given_parts(plan, PRESENCE)]
     if steps:
         steps.append(_shown_at(plan))
-    catalogs = _given(plan, CATALOG)
+    catalogs = given_parts(plan, CATALOG)
     steps += [_catalog(plan, key, given) for key, given in catalogs]
-    lists = _given(plan, PRICE_LIST)
+    lists = given_parts(plan, PRICE_LIST)
     steps += [_price_list(plan, key, given, catalogs[index][0]) for index, (key, given) in enumerate(lists)]
     if prices := plan.envelope.get("prices"):
         steps += _prices(plan, prices)
     return steps
 
 
-def _given(plan: Plan, part: str) -> list[tuple[RecordKey, JsonObject]]:
+def given_parts(plan: Plan, part: str) -> list[tuple[RecordKey, JsonObject]]:
     """The parts of one kind, each with its identity: by the id that the mapping gives, or by what names it."""
-    given: Sequence[JsonObject] = plan.envelope.get(_LISTS[part]) or ()
+    given: Sequence[JsonObject] = plan.envelope.get(LISTS[part]) or ()
     ids = (plan.record.payload.get("parts") or {}).get(part) or [_name(it) for it in given]
     source_id = plan.record.source_id
     return [
@@ -62,7 +62,7 @@ def _presence(plan: Plan, key: RecordKey, given: JsonObject) -> Step:
         return {"id": plan.parts[key].gid, "input": change}
 
     return Step(
-        key=f"{PRESENCE}:{key.part_id}", path=_LISTS[PRESENCE], digest=json_hash(given),
+        key=f"{PRESENCE}:{key.part_id}", path=LISTS[PRESENCE], digest=json_hash(given),
         document=document("web_presence_update" if is_there else "web_presence_create"), variables=variables,
         repeats=Repeats.FREELY if is_there else Repeats.NEVER, part=key, made=_made("webPresence"),
         find=lambda _, caller: _presence_at(given, caller), changes=True,
@@ -71,9 +71,9 @@ def _presence(plan: Plan, key: RecordKey, given: JsonObject) -> Step:
 
 def _shown_at(plan: Plan) -> Step:
     """The web presences put to the market, which does no harm twice."""
-    keys = [key for key, _ in _given(plan, PRESENCE)]
+    keys = [key for key, _ in given_parts(plan, PRESENCE)]
     return Step(
-        key="web_presences", path=_LISTS[PRESENCE], digest=json_hash([key.part_id for key in keys]),
+        key="web_presences", path=LISTS[PRESENCE], digest=json_hash([key.part_id for key in keys]),
         document=document("market_update"),
         variables=lambda plan, _: {
             "id": plan.gid, "input": {"webPresencesToAdd": [plan.parts[key].gid for key in keys]},
@@ -90,7 +90,7 @@ def _catalog(plan: Plan, key: RecordKey, given: JsonObject) -> Step:
         return {"input": {**given, "context": {"marketIds": [plan.gid]}}}
 
     return Step(
-        key=f"{CATALOG}:{key.part_id}", path=_LISTS[CATALOG], digest=json_hash(given),
+        key=f"{CATALOG}:{key.part_id}", path=LISTS[CATALOG], digest=json_hash(given),
         document=document("catalog_update" if is_there else "catalog_create"), variables=variables,
         repeats=Repeats.FREELY if is_there else Repeats.NEVER, part=key, made=_made("catalog"),
         find=lambda plan, caller: _catalog_of(plan, given, caller), changes=True,
@@ -111,7 +111,7 @@ def _price_list(plan: Plan, key: RecordKey, given: JsonObject, catalog: RecordKe
         return next((str(it["id"]) for it in of_ours if it), None)
 
     return Step(
-        key=f"{PRICE_LIST}:{key.part_id}", path=_LISTS[PRICE_LIST], digest=json_hash(given),
+        key=f"{PRICE_LIST}:{key.part_id}", path=LISTS[PRICE_LIST], digest=json_hash(given),
         document=document("price_list_update" if is_there else "price_list_create"), variables=variables,
         repeats=Repeats.FREELY if is_there else Repeats.NEVER, part=key, made=_made("priceList"), find=find,
         changes=True,
@@ -122,10 +122,7 @@ def _prices(plan: Plan, prices: Sequence[JsonObject]) -> Iterator[Step]:
     """Batches of fixed prices of the first price list; of two prices of one variant the last one counts."""
     last = {price["variantId"]: price for price in prices}
     ordered = list(last.values())
-    source_id = plan.record.source_id
-    ids = (plan.record.payload.get("parts") or {}).get(PRICE_LIST)
-    first = ids[0] if ids else _name(plan.record.payload["priceLists"][0])
-    key = RecordKey(ResourceType.MARKETS, source_id, PRICE_LIST, first)
+    key = first_price_list(plan)
     for number, start in enumerate(range(0, len(ordered), BATCH)):
         batch = ordered[start : start + BATCH]
         yield Step(
@@ -137,13 +134,20 @@ def _prices(plan: Plan, prices: Sequence[JsonObject]) -> Iterator[Step]:
         )  # fmt: skip
 
 
+def first_price_list(plan: Plan) -> RecordKey:
+    """The one that the fixed prices are for."""
+    ids = (plan.record.payload.get("parts") or {}).get(PRICE_LIST)
+    first = ids[0] if ids else _name(plan.record.payload["priceLists"][0])
+    return RecordKey(ResourceType.MARKETS, plan.record.source_id, PRICE_LIST, first)
+
+
 # --- what is there already --------------------------------------------------------------
 
 
 def with_domains(plan: Plan, caller: Caller) -> Mapping[RecordKey, Identity]:
     """The plan's parts with the web presences of domains, which Shopify has had since before us."""
     parts = dict(plan.parts)
-    for key, given in _given(plan, PRESENCE):
+    for key, given in given_parts(plan, PRESENCE):
         if given.get("domainId") and key not in parts and (gid := _presence_at(given, caller)) is not None:
             parts[key] = Identity(key, gid)
     return parts
@@ -154,9 +158,9 @@ def parts_there(plan: Plan, there: JsonObject, caller: Caller) -> Mapping[Record
     catalogs = {it["id"] for it in there["catalogs"]["nodes"]}
     lists = {it["priceList"]["id"] for it in there["catalogs"]["nodes"] if it["priceList"]}
     known = {CATALOG: catalogs, PRICE_LIST: lists}
-    presences = [key for key, _ in _given(plan, PRESENCE)]
-    if presences:
-        known[PRESENCE] = {node["id"] for node in _presences(caller)}
+    ours = [key for key, _ in given_parts(plan, PRESENCE)]
+    if ours:
+        known[PRESENCE] = {node["id"] for node in presences(caller)}
     return {key: part for key, part in plan.parts.items() if part.gid in known.get(key.part, {part.gid})}
 
 
@@ -174,7 +178,7 @@ def _catalog_of(plan: Plan, given: JsonObject, caller: Caller) -> str | None:
 def _presence_at(given: JsonObject, caller: Caller) -> str | None:
     """The web presence at the same subfolder or domain."""
     suffix, domain = (given.get("subfolderSuffix") or "").lower(), given.get("domainId")
-    for node in _presences(caller):
+    for node in presences(caller):
         if suffix and (node["subfolderSuffix"] or "").lower() == suffix:
             return str(node["id"])
         if domain and (node["domain"] or {}).get("id") == domain and not node["subfolderSuffix"]:
@@ -182,7 +186,8 @@ def _presence_at(given: JsonObject, caller: Caller) -> str | None:
     return None
 
 
-def _presences(caller: Caller) -> Iterator[JsonObject]:
+def presences(caller: Caller) -> Iterator[JsonObject]:
+    """All web presences of the store."""
     after = None
     while True:
         page = caller.call(document("web_presences"), {"first": _PAGE, "after": after}, repeatable=True).data

@@ -8,7 +8,9 @@ those that go. Web presences, catalogs and prices are steps of their own, in `ma
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.groups import CONTENT
+from graftport_dagster.loaders.market_leavings import clear, leaving_steps
 from graftport_dagster.loaders.market_steps import PRESENCE, market_steps, parts_there, with_domains
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.records import JsonObject, RecordKey, ResourceType
@@ -16,6 +18,7 @@ from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
 _PAGE = 250
+_SWITCHES = ("localCurrencies", "roundingEnabled")
 _ONLY_CREATED = ("regions", "catalogs", "webPresences", "discounts", "delivery")
 
 
@@ -26,6 +29,11 @@ class MarketLoader:
     repeats_creation = False
     has_identifier = False
     publishes = False
+    watched_document = "markets_watched"
+    unwatched_groups = frozenset({"addresses", "price"})
+    # Shopify does not say when a market changed.
+    is_timed = False
+    sends_changed_groups = False
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:
         """An update says which countries come and go; parts that were deleted in Shopify are made again."""
@@ -56,20 +64,36 @@ class MarketLoader:
         return Call(document("market_update"), {"id": plan.gid, "input": change}) if change else None
 
     def steps(self, plan: Plan) -> Sequence[Step]:
-        """Web presences, catalogs, price lists, fixed prices."""
-        return market_steps(plan)
+        """What leaves, then web presences, catalogs, price lists, fixed prices."""
+        return (*leaving_steps(plan), *market_steps(plan))
 
     def withdraw(self, plan: Plan) -> Call | None:
-        """Deleted, or made a draft; its web presences and price lists stay."""
+        """Deleted, or made a draft with all that belongs to it."""
         if plan.withdrawal == "delete":
             return Call(document("market_delete"), {"id": plan.gid})
         return Call(document("market_update"), {"id": plan.gid, "input": {"status": "DRAFT"}})
+
+    def clear(self, plan: Plan, caller: Caller) -> None:
+        """Its catalogs, price lists and subfolders, whose names would be taken if it came back."""
+        clear(plan, caller)
 
     def landed(self, plan: Plan, answer: JsonObject, caller: Caller) -> Landed:  # noqa: ARG002 - the protocol's
         """The market with its handle."""
         market = answer["market"]
         presences = tuple(part for key, part in plan.parts.items() if key.part == PRESENCE)
-        return Landed(market["id"], market["handle"], presences)
+        return Landed(market["id"], market["handle"], presences, snapshot=snapshot(self, plan, market))
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """What it is called, whether it is open, where, and in which currency."""
+        currency = node.get("currencySettings") or {}
+        base = (currency.get("baseCurrency") or {}).get("currencyCode")
+        settings = {**{name: currency.get(name) for name in _SWITCHES}, "baseCurrency": base}
+        regions = [{"countryCode": code} for code in _known(node)]
+        return {
+            **{name: node[name] for name in ("name", "handle", "status") if name in node},
+            **{f"currencySettings/{name}": value for name, value in settings.items()},
+            "conditions": {"regionsCondition": {"regions": regions}}, "regions": regions,
+        }  # fmt: skip
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:  # noqa: ARG002 - the protocol's
         """None: Shopify keeps no id of ours on a market."""
@@ -119,10 +143,15 @@ def _countries(payload: JsonObject) -> list[JsonObject] | None:
     return regions
 
 
+def _known(there: JsonObject) -> list[str]:
+    """The countries that a market has."""
+    regions = ((there.get("conditions") or {}).get("regionsCondition") or {}).get("regions") or {"nodes": ()}
+    return [node["code"] for node in regions["nodes"] if node.get("code")]
+
+
 def _change(there: JsonObject, wanted: Sequence[Mapping[str, str]]) -> JsonObject:
     """The conditions of an update: what comes, and what goes."""
-    regions = ((there.get("conditions") or {}).get("regionsCondition") or {}).get("regions") or {"nodes": ()}
-    known = [node["code"] for node in regions["nodes"] if node.get("code")]
+    known = _known(there)
     codes = {region["countryCode"] for region in wanted}
     added = [dict(region) for region in wanted if region["countryCode"] not in known]
     gone = [{"countryCode": code} for code in known if code not in codes]

@@ -8,6 +8,7 @@ notifications are off, whatever the mapping says. What is shipped is said in `sh
 
 from collections.abc import Iterator, Sequence
 
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.groups import CONTENT, field_groups
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Repeats, Step
 from graftport_dagster.loaders.products import custom_id, id_metafield
@@ -29,6 +30,11 @@ class OrderLoader:
     repeats_creation = False
     has_identifier = True
     publishes = False
+    watched_document = "orders_watched"
+    unwatched_groups = frozenset({"metafields", "refunds", "fulfillments", CONTENT})
+    # An order changes with every shipment and payment: its time of change says nothing.
+    is_timed = False
+    sends_changed_groups = True
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""
@@ -86,7 +92,11 @@ class OrderLoader:
         """The order with the GIDs of its lines and payments; asks for more pages beyond 250 lines."""
         order = answer["order"]
         parts = () if plan.gid else tuple(self._parts(plan, order, caller))
-        return Landed(order["id"], "", parts, snapshot={"updatedAt": order["updatedAt"], "name": order["name"]})
+        return Landed(order["id"], "", parts, snapshot=snapshot(self, plan, order, name=order["name"]))
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """What of it can change, and is not a list of its own."""
+        return {name: node[name] for name in _READABLE if name in node}
 
     def _parts(self, plan: Plan, order: JsonObject, caller: Caller) -> Iterator[Identity]:
         """Lines and payments come back in the order in which they were sent; one that is not the same is left out."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Migration
@@ -100,6 +100,8 @@ class Plan:
     snapshot: Mapping[str, Any] = field(default_factory=dict)
     # `archive` or `delete`, for a record that is gone from the source.
     withdrawal: str = ""
+    # What landed last, of an update of a type whose lists are sent piece by piece: what is not given any more goes.
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Repeats(StrEnum):
@@ -156,7 +158,8 @@ class Step:
     `find(plan, caller)`: after a lost answer, the GID of the part in its parent's own list, None where it
     is certainly not there; raises `UnclearError` where neither can be said. `repeats` other than `freely`
     needs `part` and `find`. `only_changed`: sent only when its digest changed, also when everything else
-    is sent again (`only_dirty: false`). `is_carried`: the main step has carried it. `together`: it goes in one
+    is sent again (`only_dirty: false`). `unmakes`: the part that it takes away. `is_carried`: the main step has carried
+    it. `together`: it goes in one
     call with those of other records, and `variables` is not asked.
     """
 
@@ -171,6 +174,7 @@ class Step:
     find: Callable[["Plan", Caller], str | None] | None = None
     changes: bool = False
     only_changed: bool = False
+    unmakes: RecordKey | None = None
     is_carried: bool = False
     together: Together | None = None
 
@@ -233,6 +237,14 @@ class Loader(Protocol):
 
     def nothing_to_send(self, plan: Plan) -> str:
         """Why the record is right without any call (`the address stays the same`); "" if it needs one."""
+
+
+@runtime_checkable
+class Clearing(Protocol):
+    """What a loader says whose objects leave something behind when they are deleted."""
+
+    def clear(self, plan: Plan, caller: Caller) -> None:
+        """Takes away what a deleted object of ours leaves; what is gone already is no error."""
 
 
 @dataclass(frozen=True)

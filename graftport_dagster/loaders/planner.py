@@ -19,6 +19,8 @@ from graftport_dagster.loaders.variants import unknown_variants
 from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType
 from graftport_dagster.store.record_store import Dataset, LoadInput, OpenStep, Settlement
 
+# Their lists are sent piece by piece, so what has left one is found by what landed before.
+_BY_PIECES = frozenset({ResourceType.DISCOUNT_CODES, ResourceType.MARKETS})
 _OF_COLLECTIONS = frozenset({ResourceType.COLLECTIONS, ResourceType.PRODUCTS})
 
 
@@ -211,6 +213,7 @@ class Planner:
             open_steps=opened,
             done_steps=known.done_steps,
             snapshot=known.snapshot,
+            before={} if is_new else self._before(record),
         )
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
@@ -218,6 +221,17 @@ class Planner:
         if _republished(record):
             plan = replace(plan, unpublish=self._unpublish(plan))
         return plan if plan.is_new else self._accepted(plan)
+
+    def _before(self, record: LoadInput) -> JsonObject:
+        """The payload that landed last, its references resolved; those to what is gone are left as they are."""
+        if self._loader.resource_type not in _BY_PIECES:
+            return {}
+        loads, slug = self._context.store.loads, self._context.migration.slug
+        kind, store_gid = self._loader.resource_type, self._context.store_gid
+        before, _ = loads.landed_payload(slug, store_gid, kind, record.source_id)
+        known = self._identities({"": references(before or {})})
+        resolved: JsonObject = resolve(before or {}, lambda key: known[key].gid if key in known else "")
+        return resolved
 
     def _straightened(self, envelope: JsonObject) -> JsonObject:
         """A redirect that leads where it leads in the end."""

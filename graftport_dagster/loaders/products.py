@@ -53,6 +53,8 @@ class ProductLoader:
     publishes = True
     watched_document = "products_watched"
     unwatched_groups = frozenset({"stock"})
+    is_timed = True
+    sends_changed_groups = False
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""

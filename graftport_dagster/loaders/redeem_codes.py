@@ -1,13 +1,15 @@
 """Further codes of a discount: added by up to 250, each once, with whatever is there already left alone.
 
-Facts (API 2026-10): `discountRedeemCodeBulkAdd` answers at once and works later; which codes were refused is said by
+What the record does not give any more goes again, if it was we who put it there. Facts (API 2026-10):
+`discountRedeemCodeBulkAdd` answers at once and works later; which codes were refused is said by
 `discountRedeemCodeBulkCreation` when it is done. A code belongs to one discount of the store; whose it is, is asked
 for 250 codes in one call. The discount itself is `discounts.py`'s.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from graftport_dagster.errors import LoadRejectedError, RemoteTimeoutError
 from graftport_dagster.loaders.plan import Caller, Plan, Step
@@ -21,15 +23,62 @@ _PATIENCE = 60
 
 
 def code_steps(plan: Plan) -> Sequence[Step]:
-    """One step per 250 further codes, each code once whatever its case."""
-    own = ((next(iter(plan.record.payload["input"].values()), None) or {}).get("code") or "").lower()
+    """One step per 250 further codes, each code once whatever its case; then those go that are not given any more."""
+    own, before = _own(plan.record.payload), _own(plan.before)
+    is_renamed = bool(before) and bool(plan.envelope["input"]) and own.lower() != before.lower()
     codes = {code.strip().lower(): code.strip() for code in reversed(plan.envelope.get("codes") or ())}
-    codes.pop(own, None)
+    if is_renamed:
+        # A discount with several codes cannot rename its first one: the new one comes, the old one goes.
+        codes[own.lower()] = own
+    else:
+        codes.pop(own.lower(), None)
     ordered = iter(reversed(codes.values()))
     steps: list[Step] = []
     while batch := list(islice(ordered, BATCH)):
         steps.append(_step(len(steps), batch))
-    return steps
+    gone = _leaving(plan, {*codes, own.lower()}, [before] if is_renamed else [])
+    return [*steps, gone] if gone else steps
+
+
+def _own(payload: Mapping[str, Any]) -> str:
+    """The code of the discount itself."""
+    discount = next(iter((payload.get("input") or {}).values()), None) or {}
+    return str(discount.get("code") or "").strip()
+
+
+def _leaving(plan: Plan, keeps: set[str], renamed: Sequence[str]) -> Step | None:
+    """The step that deletes codes that we put there and that the record does not give any more."""
+    before = [code.strip() for code in plan.before.get("codes") or ()] if "codes" in plan.envelope else []
+    gone = {code.lower() for code in (*before, *renamed) if code and code.lower() not in keeps}
+    if not gone:
+        return None
+
+    def drop(plan: Plan, caller: Caller) -> None:
+        ids = [gid for gid, code in _codes(plan.gid, caller) if code.lower() in gone]
+        for start in range(0, len(ids), BATCH):
+            variables = {"id": plan.gid, "ids": ids[start : start + BATCH]}
+            answer = caller.call(document("discount_codes_delete"), variables, repeatable=True)
+            answer.raise_for_user_errors()
+
+    return Step(
+        key="codes:gone", path="codes", digest=json_hash(sorted(gone)), document=document("discount_codes_delete"),
+        variables=drop,
+    )  # fmt: skip
+
+
+def _codes(gid: str, caller: Caller) -> Iterator[tuple[str, str]]:
+    """The discount's codes with their ids."""
+    after = None
+    while True:
+        variables = {"id": gid, "first": BATCH, "after": after}
+        data = caller.call(document("discount_codes"), variables, repeatable=True).data
+        page = (data.get("codeDiscount") or {}).get("codes")
+        if not page:
+            return
+        yield from ((node["id"], node["code"]) for node in page["nodes"])
+        if not page["pageInfo"]["hasNextPage"]:
+            return
+        after = page["pageInfo"]["endCursor"]
 
 
 def _step(number: int, codes: list[str]) -> Step:

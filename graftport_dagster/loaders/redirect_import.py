@@ -170,5 +170,5 @@ def _landed(plan: Plan, there: dict[str, str]) -> Settlement:
         source_id=record.source_id, outcome=Outcome.CREATED, payload_hash=record.payload_hash, clean=True,
         landed_groups=record.group_hashes, mapping_version=record.mapping_version, warnings=plan.warnings,
         identities=(Identity(key, there[normal(redirect["path"])], redirect["path"]),),
-        snapshot={"target": redirect["target"]},
+        snapshot={"target": redirect["target"], "fields": dict(redirect)},
     )  # fmt: skip

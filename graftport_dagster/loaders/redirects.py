@@ -7,6 +7,7 @@ recorded anywhere, so any refusal of a creation is answered by looking.
 
 from collections.abc import Sequence
 
+from graftport_dagster.loaders.drift import snapshot
 from graftport_dagster.loaders.plan import Call, Caller, Found, Landed, Plan, Step
 from graftport_dagster.loaders.routes import normal
 from graftport_dagster.records import JsonObject, RecordKey, ResourceType
@@ -21,6 +22,10 @@ class RedirectLoader:
     repeats_creation = False
     has_identifier = False
     publishes = False
+    watched_document = "redirects_watched"
+    unwatched_groups: frozenset[str] = frozenset()
+    is_timed = False
+    sends_changed_groups = False
 
     def prepare(self, plan: Plan, caller: Caller) -> Plan:  # noqa: ARG002 - the protocol's
         """Nothing needs to be there first."""
@@ -45,7 +50,12 @@ class RedirectLoader:
         """The redirect; its handle is its path."""
         redirect = answer["urlRedirect"]
         # What was sent, to tell later whether it leads elsewhere; Shopify may write it in a way of its own.
-        return Landed(redirect["id"], redirect["path"], snapshot={"target": plan.envelope["input"]["target"]})
+        kept = snapshot(self, plan, redirect, target=plan.envelope["input"]["target"])
+        return Landed(redirect["id"], redirect["path"], snapshot=kept)
+
+    def watched(self, node: JsonObject) -> JsonObject:
+        """Where it leads from and to."""
+        return {name: node[name] for name in ("path", "target") if name in node}
 
     def look_up(self, plan: Plan, caller: Caller) -> Found | None:  # noqa: ARG002 - the protocol's
         """None: Shopify keeps no id of ours on a redirect."""

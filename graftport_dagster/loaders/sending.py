@@ -15,6 +15,7 @@ from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
 from graftport_dagster.loaders.masking import masked_error
 from graftport_dagster.loaders.plan import (
     Caller,
+    Clearing,
     Found,
     Landed,
     LoadContext,
@@ -223,6 +224,8 @@ class Sender:
         errors = caller.call(call.document, call.variables, repeatable=True).user_errors if call else ()
         if errors and not any(self._loader.is_gone(error) for error in errors):
             return Sent(plan, error=rejection(errors))
+        if plan.withdrawal == "delete" and isinstance(self._loader, Clearing):
+            self._loader.clear(plan, caller)
         return Sent(plan, Landed(plan.gid))
 
     def _call(self, plan: Plan, caller: Caller) -> Answer | None:

@@ -42,7 +42,8 @@ class Course:
 
     def past(self, made: Identity | None) -> "Course":
         """The course after its current step, with the part that this made."""
-        plan = replace(self.plan, parts={**self.plan.parts, made.key: made}) if made else self.plan
+        parts = {key: part for key, part in self.plan.parts.items() if key != self.step.unmakes}
+        plan = replace(self.plan, parts={**parts, made.key: made} if made else parts)
         return replace(self, plan=plan, left=self.left[1:])
 
     def verified(self) -> "Course":

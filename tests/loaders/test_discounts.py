@@ -263,3 +263,37 @@ def test_a_dry_run_says_create_update_and_what_it_costs(world: World) -> None:
     assert rehearsed.outcomes["created"] == 1
     assert rehearsed.cost >= 20
     assert world.objects("DiscountCodeNode") == []
+
+
+def test_codes_that_leave_the_source_are_deleted_and_a_merchants_stay(world: World) -> None:
+    world.stage(DISCOUNTS, {"1": basic(codes=["A", "B", "C"])})
+    world.load(DISCOUNTS)
+    gid = nodes(world)["TEN"]["id"]
+    query = (
+        "mutation($id: ID!, $c: [DiscountRedeemCodeInput!]!) "
+        "{ discountRedeemCodeBulkAdd(discountId: $id, codes: $c) { bulkCreation { id } } }"
+    )
+    world.graphql(query, id=gid, c=[{"code": "THEIRS"}])
+    world.stage(DISCOUNTS, {"1": basic(codes=["b", "D"])})
+    assert outcomes(world.load(DISCOUNTS)) == {"updated": 1}
+    assert codes(world) == ["B", "D", "TEN", "THEIRS"]
+    assert outcomes(world.load(DISCOUNTS)) == {}
+    world.stage(DISCOUNTS, {"1": basic()})
+    world.load(DISCOUNTS)
+    assert codes(world) == ["B", "D", "TEN", "THEIRS"], "a list that is not given is left alone"
+
+
+def test_the_first_code_of_several_is_replaced(world: World) -> None:
+    world.stage(DISCOUNTS, {"1": basic(codes=["A"])})
+    world.load(DISCOUNTS)
+    renamed = basic(codes=["A"])
+    renamed["input"]["basicCodeDiscount"]["code"] = "ELEVEN"
+    world.stage(DISCOUNTS, {"1": renamed})
+    assert outcomes(world.load(DISCOUNTS)) == {"updated": 1}
+    assert codes(world) == ["A", "ELEVEN"]
+    renamed["input"]["basicCodeDiscount"]["code"] = "TWELVE"
+    world.stage(DISCOUNTS, {"1": renamed})
+    world.fault("hangup_after_commit", "discountCodeRedeemCodeBulkDelete")
+    world.load(DISCOUNTS)
+    world.load(DISCOUNTS)
+    assert (codes(world), world.incomplete()) == (["A", "TWELVE"], [])

@@ -224,3 +224,80 @@ def test_a_dry_run_counts_every_piece(world: World) -> None:
     assert rehearsed.outcomes["created"] == 1
     assert rehearsed.calls == 5
     assert own(world, "Market") == []
+
+
+def test_what_leaves_the_source_leaves_the_market(world: World, make_product: Any) -> None:
+    first, second, third, _ = bags(world, make_product, 2)
+    envelope = market(prices=[price(one, "10.00") for one in (first, second)])
+    envelope["webPresences"] += [{"defaultLocale": "fr", "subfolderSuffix": "fr"}]
+    envelope["catalogs"] += [{"title": "Second", "status": "ACTIVE"}]
+    envelope["priceLists"] += [{**envelope["priceLists"][0], "name": "Second"}]
+    world.stage(MARKETS, {"1": envelope})
+    assert outcomes(world.load(MARKETS)) == {"created": 1}
+    world.stage(MARKETS, {"1": market(prices=[price(one, "10.00") for one in (second, third)])})
+    assert outcomes(world.load(MARKETS)) == {"updated": 1}
+    (presence,) = own(world, "MarketWebPresence")
+    (catalog,) = world.objects("MarketCatalog")
+    (price_list,) = world.objects("PriceList")
+    assert (presence["subfolderSuffix"], catalog["title"], price_list["name"]) == ("ge", "Germany", "Germany")
+    parts = {(one["part"], one["part_id"]): one["gid"] for one in world.story(MARKETS, "1")["stores"][0]["parts"]}
+    assert set(parts) == {("web_presence", "ge"), ("catalog", "Germany"), ("price_list", "Germany")}
+    sizes = {one["id"]: one["sku"] for one in (v for p in world.objects("Product") for v in p["variants"])}
+    assert sorted(sizes[one["variantId"]] for one in world.objects("_FixedPrice")) == ["bag-0-M", "bag-1-S"]
+    writes = len(world.writes())
+    assert outcomes(world.load(MARKETS)) == {}
+    assert len(world.writes()) == writes
+
+
+def test_a_list_that_is_not_given_any_more_is_left_alone(world: World, make_product: Any) -> None:
+    variants = bags(world, make_product)
+    world.stage(MARKETS, {"1": market(prices=[price(one, "10.00") for one in variants])})
+    world.load(MARKETS)
+    world.stage(MARKETS, {"1": {"input": market()["input"]}})
+    assert outcomes(world.load(MARKETS)) == {"updated": 1}
+    kinds = ("MarketWebPresence", "MarketCatalog", "PriceList", "_FixedPrice")
+    assert [len(own(world, kind)) for kind in kinds] == [1, 1, 1, 2]
+
+
+def test_a_price_that_a_merchant_set_or_took_away_is_no_obstacle(world: World, make_product: Any) -> None:
+    first, second, _, fourth = bags(world, make_product, 2)
+    world.stage(MARKETS, {"1": market(prices=[price(one, "10.00") for one in (first, second)])})
+    world.load(MARKETS)
+    gid = world.objects("PriceList")[0]["id"]
+    variants = {v["sku"]: v["id"] for p in world.objects("Product") for v in p["variants"]}
+    world.graphql(
+        "mutation($id: ID!, $v: [ID!]!, $p: [PriceListPriceInput!]!) { "
+        "priceListFixedPricesDelete(priceListId: $id, variantIds: $v) { deletedFixedPriceVariantIds } "
+        "priceListFixedPricesAdd(priceListId: $id, prices: $p) { prices { originType } } }",
+        id=gid, v=[variants["bag-0-S"]],
+        p=[{"variantId": variants["bag-1-M"], "price": {"amount": "7.00", "currencyCode": "EUR"}}],
+    )  # fmt: skip
+    world.stage(MARKETS, {"1": market(prices=[])})
+    assert outcomes(world.load(MARKETS)) == {"updated": 1}
+    assert [one["variantId"] for one in world.objects("_FixedPrice")] == [variants["bag-1-M"]]
+    assert fourth
+
+
+def test_a_deleted_market_takes_what_it_had_along_and_may_come_back(world: World) -> None:
+    world.stage(MARKETS, {"1": market(), "2": market("France", "FR")})
+    world.load(MARKETS)
+    world.options(on_source_delete="delete")
+    world.forget(MARKETS)
+    assert outcomes(world.load(MARKETS)) == {"deleted": 2}
+    kinds = ("Market", "MarketWebPresence", "MarketCatalog", "PriceList")
+    assert [len(own(world, kind)) for kind in kinds] == [0, 0, 0, 0]
+    world.stage(MARKETS, {"1": market(), "2": market("France", "FR")})
+    assert outcomes(world.load(MARKETS)) == {"created": 2}
+    assert [len(own(world, kind)) for kind in kinds] == [2, 2, 2, 2]
+
+
+def test_a_deleted_market_leaves_the_address_of_the_shops_own_domain(world: World) -> None:
+    domain = next(it["domainId"] for it in world.objects("MarketWebPresence"))
+    envelope = market()
+    envelope["webPresences"] = [{"defaultLocale": "en", "domainId": domain}]
+    world.stage(MARKETS, {"1": envelope})
+    world.load(MARKETS)
+    world.options(on_source_delete="delete")
+    world.forget(MARKETS)
+    assert outcomes(world.load(MARKETS)) == {"deleted": 1}
+    assert [it["domainId"] for it in world.objects("MarketWebPresence")] == [domain]

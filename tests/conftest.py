@@ -93,6 +93,13 @@ def simulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process.stdout.close()
 
 
+@pytest.fixture
+def old_shop_url(simulator_url: str) -> str:
+    """The address of an empty simulated Shopify shop, to read from; for one test to fill."""
+    requests.post(f"{simulator_url}/_simulator/reset", timeout=20).raise_for_status()
+    return simulator_url
+
+
 @contextmanager
 def _serving(platform: str, *options: str) -> Iterator[str]:
     process = subprocess.Popen(

@@ -53,7 +53,11 @@ def _shown(told: JsonObject) -> RenderableType:
         Text(f"against {told['store']}", style="dim"),
         listing(
             ("type", "landed", "in Shopify", "gone"),
-            [(row["resource_type"], number(row["landed"]), number(row["there"]), _gone(row)) for row in rows],
+            [
+                (row["resource_type"], number(row["landed"]), number(row["there"]), _gone(row))
+                for row in rows
+                if row["landed"]
+            ],
             figures=(1, 2),
         ),
     ]

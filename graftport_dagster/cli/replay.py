@@ -14,11 +14,11 @@ from rich.text import Text
 
 from graftport_dagster.cli.answers import ExitStatus, answer, json_option
 from graftport_dagster.cli.inputs import MigrationName, Moment, asking, examples, reason_option
-from graftport_dagster.cli.retry import known_run
 from graftport_dagster.cli.runs import failed_runs
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Migration, find_migration
 from graftport_dagster.records import JsonObject, Result, Run, RunOptions
+from graftport_dagster.reports.account import find_run
 from graftport_dagster.reports.terminal import listing, result_text
 from graftport_dagster.reports.wording import moment, number, presentable
 from graftport_dagster.store.place import open_store
@@ -64,7 +64,7 @@ def replay(
         if failed:
             runs = failed_runs(store, migration, platform, since, until, every=every)
         else:
-            runs = sorted((known_run(store, run_id) for run_id in run_ids), key=lambda run: run.seq)
+            runs = sorted((find_run(store, run_id) for run_id in run_ids), key=lambda run: run.seq)
     asked = RunOptions(overwrite_newer=overwrite_newer, mapping=mapping, actor=asking(), reason=reason)
     rows = []
     for run in runs:

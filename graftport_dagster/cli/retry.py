@@ -15,6 +15,7 @@ from graftport_dagster.cli.inputs import Word, asking, examples, reason_option
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import find_migration
 from graftport_dagster.records import JsonObject, ResourceType, Result, Run
+from graftport_dagster.reports.account import find_run
 from graftport_dagster.reports.wording import words
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore
@@ -44,7 +45,7 @@ def retry(*, run_id: str, resource_type: ResourceType | None, mapping: str, reas
     from graftport_dagster.reports.readiness import readiness
 
     with open_store() as store:
-        run = known_run(store, run_id)
+        run = find_run(store, run_id)
         migration = find_migration(run.migration)
         must_not_be_paused(store, migration)
         last, types = _left(store, run, _types(store, run, resource_type))
@@ -53,16 +54,6 @@ def retry(*, run_id: str, resource_type: ResourceType | None, mapping: str, reas
     click.echo(ready["sentence"], err=True)
     beside = {"retry_of": last.run_id, "readiness": ready}
     return run_and_tell(migration, options, retry_of=last.run_id, beside=beside, as_json=as_json)
-
-
-def known_run(store: RecordStore, run_id: str) -> Run:
-    """Raises ConfigurationError where there is none of that id."""
-    run = store.runs.find(run_id)
-    if run is None:
-        raise ConfigurationError(
-            f"There is no run {run_id}.", code="NO_RUN", hint="`graftport runs --all` lists those there are."
-        )
-    return run
 
 
 def _types(store: RecordStore, run: Run, wanted: ResourceType | None) -> tuple[ResourceType, ...]:
@@ -128,7 +119,7 @@ def cancel(*, run_id: str, wait_seconds: float, as_json: bool) -> None:
             store.runs.ask_to_cancel(run.run_id, asking())
         told_dagster = cancel_in_dagster(run.run_id if run else run_id)
         if run is None and not told_dagster:
-            run = known_run(store, run_id)
+            run = find_run(store, run_id)
         ended = _ended(store, run.run_id, wait_seconds) if run else None
     told: JsonObject = {
         "run_id": run.run_id if run else run_id, "asked": True,

@@ -125,7 +125,8 @@ class Loading:
                 self._drain(down_to=0)
             self._publish(at_least=1)
             self._drain(down_to=0)
-        self._tell()
+        if self.tally.seen:
+            self._tell()
 
     def _goes_on(self) -> bool:
         return self.tally.fatal is None and not self._context.should_stop()

@@ -91,7 +91,7 @@ def _send(work: Work, loader: Loader, context: LoadContext, shop: Shop, done: Lo
     try:
         imports = resource_type is ResourceType.REDIRECTS and to_do >= FEWEST
         imported = RedirectImport(context, shop, lease).run() if imports else Tally()
-        tally = Loading(loader, context, shop, lease, expected=to_do).run().and_before(imported)
+        tally = Loading(loader, context, shop, lease, expected=to_do - imported.seen).run().and_before(imported)
     finally:
         work.store.loads.release(lease)
     done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})

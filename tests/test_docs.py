@@ -29,7 +29,7 @@ from graftport_dagster.records import (
     RunOptions,
 )
 from graftport_dagster.simulator.faults import FAULTS
-from graftport_dagster.simulator.woocommerce.faults import FAULTS as WOOCOMMERCE_FAULTS
+from graftport_dagster.simulator.old_shops.faults import FAULTS as OLD_SHOP_FAULTS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
@@ -270,7 +270,7 @@ def test_every_field_group_of_a_type_that_can_be_loaded_is_documented() -> None:
 def test_every_fault_of_the_simulator_is_documented() -> None:
     named = set(SPAN.findall(text_of("docs/simulator.md")))
     assert {fault for fault in FAULTS if not {fault, fault.removesuffix("_after_commit")} & named} == set()
-    assert set(WOOCOMMERCE_FAULTS) - named == set()
+    assert set(OLD_SHOP_FAULTS) - named == set()
 
 
 def test_every_control_path_of_the_simulator_is_documented() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from graftport_dagster.simulator.hosting import serve
+from graftport_dagster.simulator.listening import exit_status
 from graftport_dagster.simulator.throttle import PLANS
 
 
@@ -29,20 +30,15 @@ def main(arguments: list[str] | None = None, *, announce: Callable[[str], None] 
     parser.add_argument("--shop-number", type=int, help="the shop's id, for a new state file")
     parser.add_argument("--idle-seconds", type=float, help="end when nobody has asked for so long")
     given = parser.parse_args(arguments)
-    try:
-        serve(
+    return exit_status(
+        lambda: serve(
             given.host, given.port, given.state, plan=given.plan, faults=given.faults, latency_ms=given.latency_ms,
             search_lag_seconds=given.search_lag_seconds, processing_seconds=given.processing_seconds,
             scopes=tuple(given.scopes.split(",")) if given.scopes else None, currency=given.currency,
             shop_number=given.shop_number, idle_seconds=given.idle_seconds,
             listening=lambda port: announce(f"http://{given.host}:{port}"),
-        )  # fmt: skip
-    except (OSError, ValueError) as error:
-        print(f"The simulator cannot be served: {error}", file=sys.stderr)  # noqa: T201 - the answer
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+        )
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

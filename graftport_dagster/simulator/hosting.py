@@ -5,24 +5,22 @@ as a process of its own is `embedded.py`'s, the command line `__main__.py`'s.
 """
 
 import asyncio
-import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
-import uvicorn
 
 from graftport_dagster.simulator.bulk_work import BulkWorker
 from graftport_dagster.simulator.execution import Engine
 from graftport_dagster.simulator.faults import Faults
+from graftport_dagster.simulator.listening import Stop, listen
 from graftport_dagster.simulator.parts import Settings
 from graftport_dagster.simulator.registry import PARTS, open_state
 from graftport_dagster.simulator.schema import load_schema
 from graftport_dagster.simulator.server import Server
 from graftport_dagster.simulator.throttle import Throttle
-from graftport_dagster.simulator.transports import CuttableProtocol
 
 _BULK_PAUSE = 0.05
 
@@ -56,52 +54,22 @@ def serve(
     engine = Engine(load_schema(), shop, PARTS, settings, Throttle(plan))
     server = Server(shop, engine, rules, settings, latency_ms)
     worker = BulkWorker(shop, engine, settings, rules)
-    listener = socket.create_server((host, port), backlog=512)
-    config = uvicorn.Config(
-        server.application(), http=CuttableProtocol, log_config=None, access_log=False, lifespan="off",
-        timeout_graceful_shutdown=2, timeout_keep_alive=75,
-    )  # fmt: skip
+
+    def beside(stop: Stop) -> Iterator[Coroutine[Any, Any, None]]:
+        server.stop = stop
+        yield _work(worker)
+        if idle_seconds is not None:
+            yield _end_when_idle(server, idle_seconds)
+
     try:
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(_run(uvicorn.Server(config), server, worker, listener, idle_seconds, listening))
+        listen(server.application(), host, port, listening=listening, backlog=512, keep_alive_seconds=75, beside=beside)
     finally:
-        listener.close()
         shop.close()
-
-
-async def _run(
-    web: uvicorn.Server,
-    server: Server,
-    worker: BulkWorker,
-    listener: socket.socket,
-    idle_seconds: float | None,
-    listening: Callable[[int], None] | None,
-) -> None:
-    def stop() -> None:
-        web.should_exit = True
-
-    server.stop = stop
-    background: list[asyncio.Task[Any]] = [asyncio.create_task(_work(worker))]
-    if idle_seconds is not None:
-        background.append(asyncio.create_task(_end_when_idle(server, idle_seconds)))
-    if listening is not None:
-        background.append(asyncio.create_task(_tell(web, listener, listening)))
-    try:
-        await web.serve(sockets=[listener])
-    finally:
-        for task in background:
-            task.cancel()
 
 
 async def _work(worker: BulkWorker) -> None:
     while True:
         await asyncio.sleep(0 if worker.step() else _BULK_PAUSE)
-
-
-async def _tell(web: uvicorn.Server, listener: socket.socket, listening: Callable[[int], None]) -> None:
-    while not web.started:
-        await asyncio.sleep(0.01)
-    listening(listener.getsockname()[1])
 
 
 async def _end_when_idle(server: Server, idle_seconds: float) -> None:

@@ -1,10 +1,9 @@
 """The shop as an HTTP application: Magento's paths, its refusals, faults, and control from outside.
 
-What lives here: routes, headers and bodies. The lists are `shop.py`'s, searchCriteria
-`questions.py`'s, signatures `proof.py`'s; running it is in `hosting.py`.
+What lives here: routes and bodies. The lists are `shop.py`'s, searchCriteria
+`questions.py`'s, signatures `proof.py`'s; faults and control `old_shops`'; running it is in `hosting.py`.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -13,16 +12,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from graftport_dagster.simulator.magento import house
 from graftport_dagster.simulator.magento.proof import Accounts, NotAuthorizedError
 from graftport_dagster.simulator.magento.questions import Traps, WrongQuestionError, answer, projected
-from graftport_dagster.simulator.magento.shop import KEYS, Shop, UnknownThingError
-from graftport_dagster.simulator.transports import cut
-from graftport_dagster.simulator.woocommerce.faults import Faults, Rule, UnknownFaultError
+from graftport_dagster.simulator.magento.shop import KEYS, Shop
+from graftport_dagster.simulator.old_shops.faults import Faults
+from graftport_dagster.simulator.old_shops.front import Front, Thing, json_answer
 
-Thing = dict[str, Any]
 # Path → list, and the resource of the access control list that it wants.
 LISTS = {
     "products": ("products", "Magento_Catalog::products"),
@@ -46,7 +43,7 @@ LISTS = {
 }
 _INVENTORY = ("sources", "source_items")
 _STORES = "Magento_Backend::store"
-_HTML = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+_REPORT = "Internal Error. Details are available in Magento log file. Report ID: webapi-65"
 
 
 class NotThereError(Exception):
@@ -60,55 +57,39 @@ class Server:
         self, opened: Callable[[], Shop], accounts: Accounts, *, traps: Traps, latency_ms: float = 0,
         has_inventory: bool = True, is_commerce: bool = False,
     ) -> None:  # fmt: skip
-        self._opened = opened
-        self.shop = opened()
+        self._front = Front(
+            opened, broken=lambda status: _error(status, _REPORT), maintenance="Service Temporarily Unavailable",
+            latency_ms=latency_ms,
+        )  # fmt: skip
         self.accounts = accounts
         self.traps = traps
-        self.faults = Faults()
-        self.log: list[Thing] = []
-        self._latency = latency_ms / 1000
         self._has_inventory = has_inventory
         self._is_commerce = is_commerce
-        self._last: dict[str, Response] = {}
+
+    @property
+    def shop(self) -> Shop:
+        """The shop as it is now."""
+        return self._front.shop
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong."""
+        return self._front.faults
 
     def application(self) -> Starlette:
         """The ASGI application."""
         return Starlette(routes=[
-            Route("/_simulator/requests", self._requests), Route("/_simulator/objects", self._objects),
-            Route("/_simulator/edit", self._edit, methods=["POST"]),
-            Route("/_simulator/faults", self._faults, methods=["POST"]),
             Route("/_simulator/reset", self._reset, methods=["POST"]),
             Route("/_simulator/accounts", self._accounts, methods=["POST"]),
-            Route("/{path:path}", _Endpoint(self), methods=None),
+            *self._front.routes(),
+            Route("/{path:path}", self._front.endpoint(self._answered), methods=None),
         ])  # fmt: skip
 
     # --- one request ----------------------------------------------------------------------------------
 
-    async def respond(self, request: Request) -> Response | None:
-        """Answers a request; None where the connection was cut instead."""
-        if self._latency:
-            await asyncio.sleep(self._latency)
-        rule = self.faults.draw(request.url.path)
-        self.log.append({
-            "method": request.method, "path": request.url.path, "query": dict(request.query_params),
-            "fault": rule.fault if rule else None,
-        })  # fmt: skip
-        if rule is None:
-            response = self._answered(request, await request.body())
-            self._last[request.url.path] = response
-            return response
-        if rule.fault == "hangup":
-            cut(request.scope, hard=False, after=None)
-            return None
-        if rule.fault == "slow":
-            await asyncio.sleep(rule.milliseconds / 1000)
-        elif rule.fault == "same_page" and request.url.path in self._last:
-            return self._last[request.url.path]
-        return _instead(rule) or _broken(rule, self._answered(request, await request.body()))
-
     def _answered(self, request: Request, body: bytes) -> Response:
         try:
-            return _json(projected(self._told(request, body), request.query_params.get("fields", "")))
+            return json_answer(projected(self._told(request, body), request.query_params.get("fields", "")))
         except NotAuthorizedError as refused:
             return _error(401, refused.message, refused.parameters)
         except WrongQuestionError as wrong:
@@ -210,19 +191,6 @@ class Server:
 
     # --- control --------------------------------------------------------------------------------------
 
-    async def _requests(self, request: Request) -> Response:
-        after = int(request.query_params.get("after", 0))
-        return _json({"requests": self.log[after:], "count": len(self.log)})
-
-    async def _objects(self, request: Request) -> Response:
-        return _json(self.shop.lists.get(request.query_params.get("list", ""), []))
-
-    async def _edit(self, request: Request) -> Response:
-        try:
-            return _json(self.shop.edit(orjson.loads(await request.body())))
-        except (UnknownThingError, orjson.JSONDecodeError) as error:
-            return _json({"error": str(error)}, 400)
-
     async def _accounts(self, request: Request) -> Response:
         given = orjson.loads(await request.body())
         if "resources" in given:
@@ -231,39 +199,13 @@ class Server:
             self.accounts.integration_as_bearer = bool(given["integration_as_bearer"])
         if given.get("revoke_admin_tokens"):
             self.accounts.admin_tokens.clear()
-        return _json({})
+        return json_answer({})
 
     async def _reset(self, request: Request) -> Response:
         del request
-        self.shop = self._opened()
+        self._front.reset()
         self.accounts.reset()
-        self.faults.load([])
-        self.log.clear()
-        self._last.clear()
-        return _json({})
-
-    async def _faults(self, request: Request) -> Response:
-        try:
-            self.faults.load(orjson.loads(await request.body()))
-        except (UnknownFaultError, orjson.JSONDecodeError) as error:
-            return _json({"error": str(error)}, 400)
-        return _json({"rules": len(self.faults.rules)})
-
-
-class _Endpoint:
-    """Every path of Magento as a bare ASGI application, because some answers are a cut connection."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._server.respond(Request(scope, receive))
-        if response is not None:
-            await response(scope, receive, send)
-            return
-        # The connection is gone; returning before uvicorn knows would make it answer 500.
-        while (await receive())["type"] != "http.disconnect":
-            continue
+        return json_answer({})
 
 
 def _apart(path: str) -> tuple[str | None, str]:
@@ -276,41 +218,5 @@ def _apart(path: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _instead(rule: Rule) -> Response | None:
-    """What a host, a cache or a firewall answers in the shop's place."""
-    if rule.fault == "http_429":
-        headers = {} if rule.retry_after is None else {"Retry-After": rule.retry_after}
-        return _html(429, "Too Many Requests", headers)
-    if rule.fault.startswith("http_5"):
-        return _error(
-            int(rule.fault[-3:]), "Internal Error. Details are available in Magento log file. Report ID: webapi-65"
-        )
-    if rule.fault == "html_error":
-        return _html(200, "Service Temporarily Unavailable")
-    if rule.fault == "firewall":
-        return _html(403, "Attention Required! | A firewall has blocked this request")
-    return None
-
-
-def _broken(rule: Rule, whole: Response) -> Response:
-    """The shop's answer, damaged on its way."""
-    body = bytes(whole.body)
-    if rule.fault == "wrong_shape":
-        body = b'{"success": true}'
-    elif rule.fault == "truncated_json":
-        body = body[: len(body) // 2]
-    elif rule.fault == "empty_answer":
-        body = b""
-    return Response(body, whole.status_code, media_type="application/json; charset=utf-8")
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type="application/json; charset=utf-8")
-
-
 def _error(status: int, message: str, parameters: object = None) -> Response:
-    return _json({"message": message, **({"parameters": parameters} if parameters else {})}, status)
-
-
-def _html(status: int, title: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(_HTML.format(title), status, headers, media_type="text/html")
+    return json_answer({"message": message, **({"parameters": parameters} if parameters else {})}, status)

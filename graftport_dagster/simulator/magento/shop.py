@@ -7,15 +7,14 @@ What lives here: reading and making a shop, and what a merchant does to one (whi
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from graftport_dagster.simulator.magento import house
 from graftport_dagster.simulator.magento.catalogue import Catalogue, text_of
 from graftport_dagster.simulator.magento.trade import Trade
+from graftport_dagster.simulator.old_shops.front import Thing, UnknownThingError
 
-Thing = dict[str, Any]
 # What identifies a thing of each list; all else is asked for as `entity_id`.
 KEYS = {
     "products": "id", "categories": "id", "attributes": "attribute_id", "customers": "id", "orders": "entity_id",
@@ -23,10 +22,6 @@ KEYS = {
     "rules": "rule_id", "coupons": "coupon_id", "pages": "id", "groups": "id", "tax_classes": "class_id",
     "sets": "attribute_set_id", "sources": "source_code", "source_items": "sku", "gift_cards": "giftcardaccount_id",
 }  # fmt: skip
-
-
-class UnknownThingError(ValueError):
-    """An edit of something that is not there; the message says what."""
 
 
 class Shop:
@@ -82,6 +77,10 @@ class Shop:
         """A thing by its key, or by another field."""
         field = by or KEYS[name]
         return next((one for one in self.lists[name] if str(one.get(field)) == str(key)), None)
+
+    def objects(self, name: str) -> list[Thing]:
+        """A list by its name; none is there under another."""
+        return self.lists.get(name, [])
 
     def edit(self, change: Thing) -> Thing:
         """`{"list", "id", "set": {…} | "delete": true | "create": {…} | "replace": […], "silently": true}`.

@@ -1,28 +1,26 @@
 """The shop as an HTTP application: the paths of WooCommerce and WordPress, refusals, faults, control.
 
 What lives here: routes, headers and bodies. The lists are `shop.py`'s, parameters `questions.py`'s,
-keys `keys.py`'s; running it is in `hosting.py`.
+keys `keys.py`'s; faults and control `old_shops`'; running it is in `hosting.py`.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from graftport_dagster.simulator.transports import cut
-from graftport_dagster.simulator.woocommerce.faults import Faults, Rule, UnknownFaultError
+from graftport_dagster.simulator.old_shops.faults import Faults
+from graftport_dagster.simulator.old_shops.front import Endpoint, Front, html_answer, json_answer
 from graftport_dagster.simulator.woocommerce.keys import Keys, RefusedError
 from graftport_dagster.simulator.woocommerce.made import Thing
 from graftport_dagster.simulator.woocommerce.questions import InvalidParametersError, PageTooHighError, ask
-from graftport_dagster.simulator.woocommerce.shop import Shop, UnknownThingError
+from graftport_dagster.simulator.woocommerce.shop import Shop
 
-_HTML = "<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+_CRITICAL = "There has been a critical error on this website."
+_CLOSED = "Briefly unavailable for scheduled maintenance. Check back in a minute."
 _WC = {
     "products": "products", "products/categories": "categories", "products/tags": "tags", "orders": "orders",
     "products/attributes": "attributes", "customers": "customers", "coupons": "coupons", "taxes": "taxes",
@@ -53,15 +51,23 @@ class Server:
         self, opened: Callable[[], Shop], keys: Keys, *, latency_ms: float = 0, plain_permalinks: bool = False,
         all_variations: bool = True,
     ) -> None:  # fmt: skip
-        self._opened = opened
-        self.shop = opened()
+        self._front = Front(
+            opened, broken=lambda status: _error(status, "internal_server_error", _CRITICAL), maintenance=_CLOSED,
+            latency_ms=latency_ms,
+        )  # fmt: skip
         self.keys = keys
-        self.faults = Faults()
-        self.log: list[Thing] = []
-        self._latency = latency_ms / 1000
         self._plain_permalinks = plain_permalinks
         self._all_variations = all_variations
-        self._last: dict[str, Response] = {}
+
+    @property
+    def shop(self) -> Shop:
+        """The shop as it is now."""
+        return self._front.shop
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong."""
+        return self._front.faults
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -73,39 +79,23 @@ class Server:
             *self._routes(wc, {f"{path}/{{id:int}}": self._single(name) for path, name in _WC.items()}),
             *self._routes(wp, {path: self._listed(name) for path, name in _WP.items()}),
             *self._routes(wp, {f"{path}/{{id:int}}": self._single(name) for path, name in _WP.items()}),
-            Route("/_simulator/requests", self._requests), Route("/_simulator/edit", self._edit, methods=["POST"]),
-            Route("/_simulator/faults", self._faults, methods=["POST"]),
-            Route("/_simulator/objects", self._objects), Route("/_simulator/reset", self._reset, methods=["POST"]),
-            Route("/{path:path}", _Endpoint(self, self._nowhere), methods=None),
+            *self._front.routes(), Route("/{path:path}", self._endpoint(self._nowhere), methods=None),
         ]  # fmt: skip
         if self._all_variations:
             routes[:0] = self._routes(wc, {"variations": self._listed("variations")})
         return Starlette(routes=routes)
 
     def _routes(self, prefix: str, answers: Mapping[str, "Answer"]) -> list[Route]:
-        return [Route(f"{prefix}/{path}", _Endpoint(self, answer), methods=None) for path, answer in answers.items()]
+        return [Route(f"{prefix}/{path}", self._endpoint(answer), methods=None) for path, answer in answers.items()]
 
     # --- one request ----------------------------------------------------------------------------------
 
-    async def respond(self, request: Request, answer: "Answer") -> Response | None:
-        """Answers a request; None where the connection was cut instead."""
-        if self._latency:
-            await asyncio.sleep(self._latency)
-        rule = self.faults.draw(request.url.path)
-        self.log.append({
-            "method": request.method, "path": request.url.path,
-            "query": {name: value for name, value in request.query_params.items() if not _is_secret(name)},
-            "fault": rule.fault if rule else None,
-        })  # fmt: skip
-        if rule is None:
-            response = self._answered(request, answer)
-            self._last[request.url.path] = response
-            return response
-        return await self._spoilt(rule, request, answer)
+    def _endpoint(self, answer: "Answer") -> Endpoint:
+        return self._front.endpoint(lambda request, _: self._answered(request, answer))
 
     def _answered(self, request: Request, answer: "Answer") -> Response:
         if self._plain_permalinks:
-            return _html(404, "Page not found")
+            return html_answer(404, "Page not found")
         try:
             if request.method not in ("GET", "HEAD"):
                 return _error(404, *_NO_ROUTE)
@@ -122,17 +112,6 @@ class Server:
         except PageTooHighError:
             message = "The page number requested is larger than the number of pages available."
             return _error(400, "rest_post_invalid_page_number", message)
-
-    async def _spoilt(self, rule: Rule, request: Request, answer: "Answer") -> Response | None:
-        if rule.fault == "hangup":
-            cut(request.scope, hard=False, after=None)
-            return None
-        if rule.fault == "slow":
-            await asyncio.sleep(rule.milliseconds / 1000)
-            return self._answered(request, answer)
-        if rule.fault == "same_page" and request.url.path in self._last:
-            return self._last[request.url.path]
-        return _instead(rule) or _broken(rule, self._answered(request, answer))
 
     # --- lists and things -----------------------------------------------------------------------------
 
@@ -164,7 +143,7 @@ class Server:
             may_see_all = name not in ("posts", "pages") or self.keys.is_author(request)
             if not may_see_all and found["status"] != "publish":
                 return _error(401, "rest_forbidden", "Sorry, you are not allowed to do that.")
-            return _json(self._shown(name, found, request, may_see_all=may_see_all), 200)
+            return json_answer(self._shown(name, found, request, may_see_all=may_see_all), 200)
 
         return answer
 
@@ -183,7 +162,7 @@ class Server:
             links.append(f'<{request.url.include_query_params(page=page.number + 1)}>; rel="next"')
         if links:
             headers["Link"] = ", ".join(links)
-        return _json(shown, 200, headers)
+        return json_answer(shown, 200, headers)
 
     def _shown(self, name: str, thing: Thing, request: Request, *, may_see_all: bool) -> Thing:
         if name not in ("posts", "pages"):
@@ -212,111 +191,20 @@ class Server:
         found = self.shop.settings.get(request.path_params["group"])
         if found is None:
             return _error(404, "rest_setting_setting_group_invalid", "Invalid setting group.")
-        return _json(found, 200)
+        return json_answer(found, 200)
 
     def _system_status(self, request: Request) -> Response:
         del request
-        return _json(self.shop.system_status, 200)
+        return json_answer(self.shop.system_status, 200)
 
     def _nowhere(self, request: Request) -> Response:
         if request.url.path.startswith("/wp-json"):
             return _error(404, *_NO_ROUTE)
-        return _html(404, "Page not found")
-
-    # --- control --------------------------------------------------------------------------------------
-
-    async def _requests(self, request: Request) -> Response:
-        after = int(request.query_params.get("after", 0))
-        return _json({"requests": self.log[after:], "count": len(self.log)}, 200)
-
-    async def _objects(self, request: Request) -> Response:
-        name = request.query_params.get("list", "")
-        return _json(self.shop.lists.get(name, self.shop.nested.get(name)), 200)
-
-    async def _edit(self, request: Request) -> Response:
-        try:
-            return _json(self.shop.edit(orjson.loads(await request.body())), 200)
-        except (UnknownThingError, orjson.JSONDecodeError) as error:
-            return _json({"error": str(error)}, 400)
-
-    async def _reset(self, request: Request) -> Response:
-        del request
-        self.shop = self._opened()
-        self.faults.load([])
-        self.log.clear()
-        self._last.clear()
-        return _json({}, 200)
-
-    async def _faults(self, request: Request) -> Response:
-        try:
-            self.faults.load(orjson.loads(await request.body()))
-        except (UnknownFaultError, orjson.JSONDecodeError) as error:
-            return _json({"error": str(error)}, 400)
-        return _json({"rules": len(self.faults.rules)}, 200)
+        return html_answer(404, "Page not found")
 
 
 Answer = Callable[[Request], Response]
 
 
-class _Endpoint:
-    """A path as a bare ASGI application, because some answers are a cut connection."""
-
-    def __init__(self, server: Server, answer: Answer) -> None:
-        self._server = server
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._server.respond(Request(scope, receive), self._answer)
-        if response is not None:
-            await response(scope, receive, send)
-            return
-        # The connection is gone; returning before uvicorn knows would make it answer 500.
-        while (await receive())["type"] != "http.disconnect":
-            continue
-
-
-def _instead(rule: Rule) -> Response | None:
-    """What a host, a cache or a firewall answers in the shop's place."""
-    if rule.fault == "http_429":
-        headers = {} if rule.retry_after is None else {"Retry-After": rule.retry_after}
-        return _html(429, "Too Many Requests", headers)
-    if rule.fault.startswith("http_5"):
-        message = "There has been a critical error on this website."
-        return _error(int(rule.fault[-3:]), "internal_server_error", message)
-    if rule.fault == "html_error":
-        return _html(200, "Briefly unavailable for scheduled maintenance. Check back in a minute.")
-    if rule.fault == "firewall":
-        return _html(403, "Attention Required! | A firewall has blocked this request")
-    return None
-
-
-def _broken(rule: Rule, whole: Response) -> Response:
-    """The shop's answer, damaged on its way."""
-    body = bytes(whole.body)
-    if rule.fault == "wrong_shape":
-        body = orjson.dumps({"success": True})
-    elif rule.fault == "truncated_json":
-        body = body[: len(body) // 2]
-    elif rule.fault == "empty_answer":
-        body = b""
-    headers = {name: value for name, value in whole.headers.items() if name != "content-length"}
-    return Response(body, whole.status_code, headers)
-
-
-def _is_secret(name: str) -> bool:
-    return name.startswith("oauth_") or name in ("consumer_key", "consumer_secret")
-
-
-def _json(content: Any, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS), status, headers,
-        media_type="application/json; charset=UTF-8",
-    )  # fmt: skip
-
-
-def _html(status: int, title: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(_HTML.format(title=title), status, headers, media_type="text/html")
-
-
 def _error(status: int, code: str, message: str, **more: Any) -> Response:
-    return _json({"code": code, "message": message, "data": {"status": status, **more}}, status)
+    return json_answer({"code": code, "message": message, "data": {"status": status, **more}}, status)

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from graftport_dagster.simulator.old_shops.front import UnknownThingError
 from graftport_dagster.simulator.woocommerce.catalogue import Catalogue
 from graftport_dagster.simulator.woocommerce.content import Content, settings, system_status
 from graftport_dagster.simulator.woocommerce.made import Maker, Thing, moment
@@ -23,10 +24,6 @@ LISTS = (
 # Lists that belong to a thing of another list, by its id.
 NESTED = {"variations": "products", "terms": "attributes", "refunds": "orders", "notes": "orders"}
 _CONTENT = ("posts", "pages")
-
-
-class UnknownThingError(ValueError):
-    """An edit of something that is not there; the message says what."""
 
 
 class Shop:
@@ -94,6 +91,10 @@ class Shop:
     def below(self, name: str, parent: int) -> list[Thing]:
         """The list that belongs to a parent."""
         return self.nested[name].get(parent, [])
+
+    def objects(self, name: str) -> Any:
+        """A list by its name, or the lists of all parents by their ids."""
+        return self.lists.get(name, self.nested.get(name))
 
     # --- what a merchant does by hand -----------------------------------------------------------------
 

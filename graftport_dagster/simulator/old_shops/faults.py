@@ -1,6 +1,6 @@
-"""What goes wrong on request: the ways a WordPress behind a host, a cache and a firewall fails.
+"""What goes wrong on request: the ways a shop behind a host, a cache and a firewall fails.
 
-What lives here: rules and the draw. What each does to an answer is in `server.py`.
+What lives here: rules and the draw. What each does to an answer is in `front.py`.
 """
 
 import random

@@ -113,6 +113,7 @@ class Defaults(Settings):
     sequential_processing: bool = False
     require_dry_run: bool = False
     pause_after_failures: Annotated[int, Field(ge=0)] = 5
+    freshness_seconds: Annotated[int, Field(ge=1)] = 60
 
 
 class Schedule(Settings):

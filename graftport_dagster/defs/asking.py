@@ -9,7 +9,7 @@ from graftport_dagster.defs.layout import MIGRATION_TAG, Layout
 from graftport_dagster.records import RunOptions
 from graftport_dagster.store.place import open_store
 
-_GOING_ON = [
+GOING_ON = [
     dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING,
 ]  # fmt: skip
@@ -45,5 +45,5 @@ def why_not(instance: dg.DagsterInstance, layout: Layout) -> str:
 def going_on(instance: dg.DagsterInstance, layout: Layout, **tags: str) -> str:
     """The sentence that names a run of the migration, with these tags besides, that has not ended; "" for none."""
     tagged = {MIGRATION_TAG: layout.slug, **tags}
-    found = instance.get_runs(dg.RunsFilter(tags=tagged, statuses=_GOING_ON), limit=1)
+    found = instance.get_runs(dg.RunsFilter(tags=tagged, statuses=GOING_ON), limit=1)
     return f"Run {found[0].run_id} of {layout.slug} has not ended yet." if found else ""

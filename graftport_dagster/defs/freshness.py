@@ -8,27 +8,29 @@ wait or fail. How a source tells its state is in `sources/`; fingerprints are in
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 
-from graftport_dagster.defs.asking import paused, without_person
+from graftport_dagster.defs.asking import GOING_ON, paused, without_person
 from graftport_dagster.defs.launch import run_config
-from graftport_dagster.defs.layout import Layout
+from graftport_dagster.defs.layout import DRY_RUN_TAG, Layout
 from graftport_dagster.defs.pausing import paused_by_failures
 from graftport_dagster.defs.telling import state_of
 from graftport_dagster.errors import GraftportError
 from graftport_dagster.pipeline import open_stored_source
-from graftport_dagster.records import ResourceType, RunOptions
+from graftport_dagster.records import ResourceType, Result, RunOptions
 from graftport_dagster.reports.wording import moment, presentable
 from graftport_dagster.sources.source import Freshness, Source
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import Fingerprint, RecordStore
 
-_SECONDS = 60
 _ACTOR = "sensor source_freshness"
-# A run that ended before it began (its code could not be loaded, the migration was paused) has seen no change.
-_ASK_AGAIN = timedelta(minutes=10)
+# A run that failed before it had read, or never began, has seen no change. That this does not go on for ever is
+# `pause_after_failures`.
+ASK_AGAIN = timedelta(minutes=10)
+_LOOKED_AT = 20
 
 
 def build_source_freshness(layout: Layout) -> dg.SensorDefinition:
@@ -37,7 +39,7 @@ def build_source_freshness(layout: Layout) -> dg.SensorDefinition:
     @dg.sensor(
         name=layout.job("source_freshness"),
         job_name=layout.job("migrate_one"),
-        minimum_interval_seconds=_SECONDS,
+        minimum_interval_seconds=layout.migration.options.freshness_seconds,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Asks the source whether it changed, and for a run of each type that did.",
     )
@@ -87,6 +89,8 @@ class _Tick:
             except (GraftportError, OSError) as error:
                 # One dead endpoint is its type's trouble; the others are asked all the same.
                 told.append(f"{resource_type}: cannot be asked: {presentable(str(error))}")
+                # What comes back is another change, also where a run found nothing meanwhile.
+                self.seen.get(resource_type, {}).pop("token", None)
                 self.context.log.warning(told[-1])
                 continue
             if why := self._why_not(resource_type, freshness):
@@ -104,6 +108,15 @@ class _Tick:
         known = self.store.fingerprints.of(self.layout.slug, resource_type).get("")
         return known.etag if known else ""
 
+    @cached_property
+    def _going_on(self) -> str:
+        """A run of the migration that may well read the change itself; what it does not read differs afterwards."""
+        found = self.context.instance.get_runs(
+            dg.RunsFilter(tags=self.layout.tags, statuses=GOING_ON), limit=_LOOKED_AT
+        )
+        runs = [run.run_id for run in found if run.tags.get(DRY_RUN_TAG) != "true"]
+        return f"changed; looked at again when run {runs[0]} has ended" if runs else ""
+
     def _why_not(self, resource_type: ResourceType, freshness: Freshness) -> str:
         """Why no run is asked for; "" where one is, which the cursor then knows."""
         entry = self.seen.setdefault(str(resource_type), {"change": 0})
@@ -113,7 +126,9 @@ class _Tick:
             entry.pop("token", None)
             if due <= entry.get("moment", ""):
                 return unchanged_sentence(same)
-        elif entry.get("token") == freshness.token:
+        if self._going_on:
+            return self._going_on
+        if not same and entry.get("token") == freshness.token:
             if waits := self._asked_already(resource_type, entry):
                 return waits
             if not self._run(entry):
@@ -151,21 +166,16 @@ class _Tick:
         run = self._run(entry)
         if run is None:
             return ""
-        if not run.is_finished:
-            return f"changed, and run {run.run_id} that was asked for it has not ended yet"
         if self._last_read(resource_type) != entry.get("last_read"):
             # It was read since, as something else: it has changed once more, to what it was asked for before.
             return ""
         known = self.store.runs.find(run.run_id)
-        if known is None and run.status is not dg.DagsterRunStatus.CANCELED:
-            is_due = self.now >= datetime.fromisoformat(entry["asked_at"]) + _ASK_AGAIN
-            return "" if is_due else f"changed, but run {run.run_id} never began; another one is asked for soon"
-        why = f" {presentable(known.first_error)}" if known and known.first_error else ""
-        return (
-            f"changed, but run {run.run_id} that was asked for it did not read it"
-            f" ({str(known.result).replace('_', ' ') if known else 'canceled'}).{why}"
-            f" Materialize {resource_type} once that is mended; it is asked for again when the source changes"
-        )
+        if run.status is dg.DagsterRunStatus.CANCELED or (known and known.result is Result.CANCELED):
+            return f"changed, but run {run.run_id} for it was canceled; asked for again when the source changes"
+        if self.now >= datetime.fromisoformat(entry["asked_at"]) + ASK_AGAIN:
+            return ""
+        error = f"failed: {presentable(known.first_error).rstrip('.')}" if known else "never began"
+        return f"changed, but run {run.run_id} for it {error}. Another one is asked for soon"
 
     def _request(self, resource_type: ResourceType) -> dg.RunRequest:
         entry = self.seen[resource_type]

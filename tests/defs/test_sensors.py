@@ -74,7 +74,16 @@ def test_a_change_is_asked_for_once_while_its_run_waits_or_goes_on(project: Any)
     reads(project, first, "collections", "redirects")
     (key,) = [request.run_key for request in first.run_requests if request.partition_key == "products"]
     run = unfinished(project, tags={"dagster/run_key": key}, status="NOT_STARTED")
-    assert f"products: changed, and run {run.run_id}" in message(tick(project, first.cursor))
+    assert f"products: changed; looked at again when run {run.run_id} has ended" in message(tick(project, first.cursor))
+    project.write("products.csv", "sku,title,price,collection\nA1,Tarp,12.00,\n")
+    assert f"products: changed; looked at again when run {run.run_id} has ended" in message(tick(project, first.cursor))
+
+
+def test_a_run_of_somebody_else_is_waited_for_and_a_dry_run_is_not(project: Any) -> None:
+    unfinished(project, tags={"graftport/dry_run": "true"})
+    assert len(asked(tick(project))) == 3
+    run = unfinished(project, tags={})
+    assert f"products: changed; looked at again when run {run.run_id} has ended" in message(tick(project))
 
 
 def test_a_run_that_dagster_never_made_is_asked_for_again_by_the_same_key(project: Any) -> None:
@@ -99,9 +108,22 @@ def test_a_run_that_failed_before_it_read_is_told_and_not_asked_for_each_minute(
     with project.store() as store:
         failed = [run for run in store.runs.list("shop") if str(run.result) == "failed"]
     told = message(tick(project, first.cursor))
-    assert f"products: changed, but run {failed[0].run_id} that was asked for it did not read it (failed)." in told
+    assert f"products: changed, but run {failed[0].run_id} for it failed: " in told
+    seen = json.loads(first.cursor)
+    seen["products"]["asked_at"] = "2026-01-01T00:00:00+00:00"
+    assert asked(tick(project, json.dumps(seen))) == ["products"]
     project.write("products.csv", "sku,title,price,collection\nA1,Tarp,10.00,\n")
     assert asked(tick(project, first.cursor)) == ["products"]
+
+
+def test_a_run_that_was_canceled_is_not_asked_for_again_until_the_source_changes(project: Any) -> None:
+    first = tick(project)
+    reads(project, first, "collections", "redirects")
+    (key,) = [request.run_key for request in first.run_requests if request.partition_key == "products"]
+    unfinished(project, tags={"dagster/run_key": key}, status="CANCELED")
+    seen = json.loads(first.cursor)
+    seen["products"]["asked_at"] = "2026-01-01T00:00:00+00:00"
+    assert "for it was canceled" in message(tick(project, json.dumps(seen)))
 
 
 def test_a_run_that_never_began_is_asked_for_again_after_a_while(project: Any) -> None:

@@ -20,6 +20,7 @@
     │   ├── RemoteFaultError              5xx or nonsense from a *read*, where repeating is harmless
     │   ├── RemoteTimeoutError            no answer in time from a read; an evaluation short of machine
     │   ├── OutOfSpaceError               disk or database full
+    │   ├── StoreLostError                the record store's database went away
     │   └── LeaseHeldError                another run is writing the same type into the same store
     └── BrokenPromiseError              our own promise is broken: stop, keep everything, keep the traceback
         ├── SchemaTooNewError             the record store was written by a later version
@@ -225,6 +226,13 @@ class OutOfSpaceError(TransientError):
 
     error_class = ErrorClass.OUT_OF_SPACE
     default_code = "OUT_OF_SPACE"
+
+
+class StoreLostError(TransientError):
+    """The record store's database went away. `is_undone`: for certain it kept nothing of the transaction in hand."""
+
+    default_code = "STORE_LOST"
+    is_undone = False
 
 
 class LeaseHeldError(TransientError):

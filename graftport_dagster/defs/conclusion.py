@@ -51,7 +51,7 @@ def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, cance
     """
     for child in instance.get_runs(dg.RunsFilter(tags={PARENT_TAG: run_id}, statuses=_UNFINISHED)):
         _report_ended(instance, child, DIED)
-    with open_store() as store:
+    with open_store(in_a_run=True) as store:
         run = store.runs.find(run_id)
         if run is None or run.result.is_final:
             return run

@@ -65,7 +65,7 @@ def launch(
         run_id = run_file.read_text(encoding="utf-8") if run_file.exists() else ""
     if not run_id:
         return Launched(None, exit_status, is_stopped)
-    with open_store() as store:
+    with open_store(in_a_run=True) as store:
         return Launched(store.runs.find(run_id), exit_status, is_stopped)
 
 

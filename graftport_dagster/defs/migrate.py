@@ -70,7 +70,7 @@ class _Whole:
     def _repeated(self, options: OptionsResource) -> RunOptions:
         try:
             asked = options.to_run_options(self.layout.migration)
-            with open_store() as store:
+            with open_store(in_a_run=True) as store:
                 return plan_replay(store, self.layout.migration, asked.replay_of, asked).options
         except GraftportError as error:
             raise failure(error) from None
@@ -145,7 +145,7 @@ class _Whole:
         ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
             """Loads what was released meanwhile, sets the run's result and fails where the exit status must be 1."""
             asked = self.asked(options)
-            with open_store() as store:
+            with open_store(in_a_run=True) as store:
                 if Phase.LOAD in asked.phases and not self.dry_run:
                     self._load_released(context, store, asked)
                 run = finish_run(store, context.run.run_id, migration=self.layout.migration)

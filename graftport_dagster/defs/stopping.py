@@ -112,7 +112,7 @@ def is_stopping(instance: dg.DagsterInstance, run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
     if run is not None and run.status in STOPPING:
         return True
-    with open_store() as store:
+    with open_store(in_a_run=True) as store:
         return store.runs.is_to_stop(run_id)
 
 

@@ -212,14 +212,18 @@ def acquire(
 ) -> Lease:
     """The lease of a type on a store (or of its staging, store_gid ""); waits half a minute for another run."""
     deadline = time.monotonic() + _LEASE_WAIT_SECONDS
+    has_told = False
     while True:
         try:
             return work.store.loads.acquire(
                 work.migration.slug, store_gid, resource_type, work.run, seconds=LEASE_SECONDS
             )
-        except LeaseHeldError:
+        except LeaseHeldError as error:
             if time.monotonic() > deadline or work.should_stop():
                 raise
+            if not has_told:
+                work.progress(f"{resource_type}: waits for another run. {error.message}")
+            has_told = True
             sleep(0.5)
 
 

@@ -87,7 +87,7 @@ def open_work(
 
     Raises ConfigurationError when the migration is paused, or an option names something that is not there.
     """
-    opened = open_store() if store is None else store
+    opened = open_store(in_a_run=True) if store is None else store
     try:
         _check(migration, options, opened)
         own = Run(

@@ -1,32 +1,65 @@
 """One way to the database for SQLite and Postgres: connections, transactions, batched writes.
 
 A write transaction takes SQLite's lock when it begins (BEGIN IMMEDIATE), so that two writers wait
-for each other and neither fails half-way. What is in the tables is no business of this module;
+for each other and neither fails half-way. A Postgres that restarts is waited for, and what it had
+not begun to commit is done once more (`over_restarts`). What is in the tables is no business of this module;
 making and upgrading them is in `schema.py`, the meaning of errors in `faults.py`.
 """
 
 import errno
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
+from inspect import isfunction, isgeneratorfunction
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, func, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Dialect,
+    Engine,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy import Row as Found
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
-from graftport_dagster.errors import ConfigurationError, OutOfSpaceError
+from graftport_dagster.errors import (
+    ConfigurationError,
+    OutOfSpaceError,
+    StoreLostError,
+    TransientError,
+    UnreachableError,
+)
 from graftport_dagster.store.columns import DatabaseNow
 from graftport_dagster.store.faults import translated
 from graftport_dagster.store.growth import Growth
 
 Row = Mapping[str, Any]
+_Kept = TypeVar("_Kept")
+_Told = TypeVar("_Told")
+_Asked = ParamSpec("_Asked")
 _BUSY_SECONDS = 30
+# How long a database that was there is waited for: a restart, a fail-over to another machine.
+AWAY_SECONDS = 120.0
+_ASK_AGAIN_SECONDS = 0.5
+# A database that ends the same transaction so often does not merely restart.
+_MOST_RESTARTS = 5
+_log = logging.getLogger(__name__)
 # FULL: a commit is on the disk before the answer that rests on it is acted upon; power may fail at any time.
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}",
@@ -37,11 +70,41 @@ _PRAGMAS = (
 )
 
 
-class Database:
-    """The engine behind a store's URL. Raises ConfigurationError for a URL that is none of the two kinds."""
+def over_restarts(cls: type[_Kept]) -> type[_Kept]:
+    """Each public method of the class, which must be one transaction, goes on over a restart of the database.
 
-    def __init__(self, url: str) -> None:
+    It is done once more where the database went away before it was asked to commit; where that is not certain
+    the error is raised, and the next run finds out.
+    """
+    for name, method in vars(cls).items():
+        if isfunction(method) and not name.startswith("_") and not isgeneratorfunction(method):
+            setattr(cls, name, _again(method))
+    return cls
+
+
+def _again(method: Callable[_Asked, _Told]) -> Callable[_Asked, _Told]:
+    @wraps(method)
+    def again(*args: _Asked.args, **kwargs: _Asked.kwargs) -> _Told:
+        for _ in range(_MOST_RESTARTS):
+            try:
+                return method(*args, **kwargs)
+            except StoreLostError as error:
+                if not error.is_undone:
+                    raise
+        return method(*args, **kwargs)
+
+    return again
+
+
+class Database:
+    """The engine behind a store's URL. Raises ConfigurationError for a URL that is none of the two kinds.
+
+    `patience`: for how many seconds its first answer is waited for.
+    """
+
+    def __init__(self, url: str, *, patience: float = 0.0) -> None:
         self.url = _normalised(url)
+        self._patience = patience
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
         self._growth = Growth()
         self._writing = self.engine.execution_options(graftport_writes=True, graftport_growth=self._growth)
@@ -59,17 +122,53 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection whose statements see one moment each (Postgres) or all the same one (SQLite)."""
-        with translated(), self.engine.connect() as connection:
-            yield connection
+        try:
+            with translated(), self._connected(self.engine) as connection:
+                yield connection
+        except StoreLostError as error:
+            error.is_undone = True
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction: committed at the end, rolled back by any exception."""
-        with translated(), self._writing.begin() as connection:
-            yield connection
+        commits = False
+        try:
+            with translated(), self._connected(self._writing) as connection, connection.begin():
+                yield connection
+                commits = True
+        except StoreLostError as error:
+            error.is_undone = not commits
+            raise
         if not self.is_sqlite and (tables := self._growth.take_due()):
-            with translated(), self.engine.begin() as connection:
+            # Statistics only: what was to be written is.
+            with suppress(TransientError), translated(), self._connected(self.engine) as connection, connection.begin():
                 connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
+
+    @_again
+    def rows(self, query: Select[Any]) -> Sequence[Found[Any]]:
+        """All rows of a query that is short enough to be read at once."""
+        with self.read() as connection:
+            return connection.execute(query).all()
+
+    def _connected(self, engine: Engine) -> Connection:
+        """A connection. A database that was there is waited for: nothing was asked of it yet, nothing is in doubt."""
+        begun = time.monotonic()
+        has_told = False
+        while True:
+            try:
+                with translated():
+                    connection = engine.connect()
+            except (StoreLostError, UnreachableError) as error:
+                if time.monotonic() - begun >= self._patience:
+                    raise
+                if not has_told:
+                    _log.warning("Waiting for the database, up to %d s. %s", self._patience, error.message)
+                has_told = True
+                time.sleep(_ASK_AGAIN_SECONDS)
+            else:
+                self._patience = AWAY_SECONDS
+                return connection
 
     def close(self) -> None:
         """Gives back all connections."""

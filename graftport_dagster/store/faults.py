@@ -15,11 +15,13 @@ from graftport_dagster.errors import (
     CredentialsError,
     GraftportError,
     OutOfSpaceError,
+    StoreLostError,
     TransientError,
     UnreachableError,
 )
 
 _FULL_HINT = "Free some space and run again: nothing of the batch in hand was written, all before it is kept."
+_LOST_HINT = "Run again once the database is back: what was not recorded is verified or done then."
 _SQLITE_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _SQLITE_PLACE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
 _SQLITE_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -74,7 +76,7 @@ def _postgres_meaning(error: DBAPIError) -> GraftportError | None:
     if code in _POSTGRES_BUSY:
         return TransientError(said, code="STORE_BUSY", hint="Another process was in the way; run again.")
     if code in _POSTGRES_AWAY or error.connection_invalidated:
-        return TransientError(said, code="STORE_LOST", hint="Run again once the database is back.")
+        return StoreLostError(said, hint=_LOST_HINT)
     if code.startswith("28"):
         return CredentialsError(said, code="STORE_CREDENTIALS")
     if code == "42501":
@@ -85,7 +87,7 @@ def _postgres_meaning(error: DBAPIError) -> GraftportError | None:
 def _connection_meaning(error: DBAPIError, said: str) -> GraftportError | None:
     """psycopg2 gives no code where the connection never came about, or broke."""
     if error.connection_invalidated:
-        return TransientError(said, code="STORE_LOST", hint="Run again once the database is back.")
+        return StoreLostError(said, hint=_LOST_HINT)
     words = str(error.orig)
     if "authentication failed" in words or "no password supplied" in words or "pg_hba.conf" in words:
         return CredentialsError(said, code="STORE_CREDENTIALS", hint="Look at the user and password of the URL.")

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from graftport_dagster.errors import ErrorClass
 from graftport_dagster.records import JsonObject, Outcome, Phase, ResourceType, Run
 from graftport_dagster.store.columns import among
-from graftport_dagster.store.database import Database
+from graftport_dagster.store.database import Database, over_restarts
 from graftport_dagster.store.selection import in_group, is_open, taken_by
 from graftport_dagster.store.set_aside import closing
 from graftport_dagster.store.tables import attempts, incomplete_records, runs, waits
@@ -63,6 +63,7 @@ class Wave:
     lifts_at: datetime | None
 
 
+@over_restarts
 class IncompleteRecords:
     """The records that did not end well: listed, counted, claimed for a retry, discarded."""
 

@@ -93,8 +93,7 @@ def to_load(
     query = query.order_by(_staged.source_id).limit(batch)
     last = ""
     while True:
-        with database.read() as connection:
-            rows = connection.execute(query.where(_staged.source_id > last)).all()
+        rows = database.rows(query.where(_staged.source_id > last))
         if rows:
             last = rows[-1].source_id
             yield [_load_input(row, selection.source_seq) for row in rows]

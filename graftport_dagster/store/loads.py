@@ -3,20 +3,21 @@
 The one algorithm that uses it is in `loaders/`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from graftport_dagster.errors import BrokenPromiseError
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, Run
 from graftport_dagster.store import identities as identity_rows
 from graftport_dagster.store import landing, leases, settlements, waits
-from graftport_dagster.store.database import Database
+from graftport_dagster.store.database import Database, over_restarts
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
 from graftport_dagster.store.selection import Dataset, Selection
 from graftport_dagster.store.settlements import Intent, OpenStep, Settlement
 
 
+@over_restarts
 class Loads:
     """What landed where: leases, identities, intents, landed hashes, attempts."""
 
@@ -68,7 +69,7 @@ class Loads:
             with_deleted=with_deleted, batch=batch,
         )  # fmt: skip
 
-    def identities(self, migration: str, store_gid: str, keys: Iterable[RecordKey]) -> dict[RecordKey, Identity]:
+    def identities(self, migration: str, store_gid: str, keys: Collection[RecordKey]) -> dict[RecordKey, Identity]:
         """The identities of these keys; those that have not landed are absent."""
         with self._database.read() as connection:
             return identity_rows.find(connection, migration, store_gid, keys)
@@ -85,7 +86,7 @@ class Loads:
         with self._database.write() as connection:
             identity_rows.keep(connection, migration, store_gid, identities, self._now())
 
-    def staged_keys(self, dataset: Dataset, keys: Iterable[RecordKey]) -> set[RecordKey]:
+    def staged_keys(self, dataset: Dataset, keys: Collection[RecordKey]) -> set[RecordKey]:
         """Which of these records (parts ignored) are staged: a reference to one of them may still come."""
         with self._database.read() as connection:
             return landing.staged_keys(connection, dataset, keys)

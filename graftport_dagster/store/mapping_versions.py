@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.records import JsonObject, ResourceType, content_hash
-from graftport_dagster.store.database import Database, put, serialise
+from graftport_dagster.store.database import Database, over_restarts, put, serialise
 from graftport_dagster.store.tables import mapping_versions, pin_history, pins
 
 _NAME = re.compile(r"[a-z_]+/(?P<number>\d+) \([0-9a-f]+\)")
@@ -50,6 +50,7 @@ class Pin:
     reason: str
 
 
+@over_restarts
 class MappingVersions:
     """Immutable versions of mapping texts per (platform, resource type), and the pins of migrations."""
 

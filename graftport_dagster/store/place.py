@@ -7,6 +7,7 @@ everything else. What is in the store is said in `record_store.py`.
 import os
 from pathlib import Path
 
+from graftport_dagster.store.database import AWAY_SECONDS
 from graftport_dagster.store.record_store import RecordStore
 
 STORE_VARIABLE = "GRAFTPORT_STORE_URL"
@@ -23,9 +24,12 @@ def store_url() -> str:
     return os.environ.get(STORE_VARIABLE) or f"sqlite:///{state_folder() / 'records.db'}"
 
 
-def open_store() -> RecordStore:
-    """The record store of this installation. Raises SchemaTooNewError, UnreachableError."""
-    return RecordStore.open(store_url())
+def open_store(*, in_a_run: bool = False) -> RecordStore:
+    """The record store of this installation. Raises SchemaTooNewError, UnreachableError.
+
+    `in_a_run`: it was there when the run began, so a restart of its database is waited for.
+    """
+    return RecordStore.open(store_url(), patience=AWAY_SECONDS if in_a_run else 0.0)
 
 
 def report_folder(run_id: str) -> Path:

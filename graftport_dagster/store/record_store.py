@@ -55,14 +55,16 @@ class RecordStore:
         self.stores = Stores(database, now)
 
     @classmethod
-    def open(cls, url: str, *, now: Callable[[], datetime] = _now) -> "RecordStore":
+    def open(cls, url: str, *, now: Callable[[], datetime] = _now, patience: float = 0.0) -> "RecordStore":
         """Upgrades the schema where it is older, one process at a time.
+
+        `patience`: for how many seconds a database that does not answer yet is waited for.
 
         Raises SchemaTooNewError for a store of a later version, ConfigurationError for a place that
         is none, UnreachableError where no database answers. Leases go by the database's clock,
         everything else by `now`.
         """
-        database = Database(url)
+        database = Database(url, patience=patience)
         try:
             schema.upgrade(database)
         except BaseException:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select
 
 from graftport_dagster.records import ResourceType, Run
-from graftport_dagster.store.database import Database
+from graftport_dagster.store.database import Database, over_restarts
 from graftport_dagster.store.tables import landed_records, payloads, source_history, source_records, staged_records
 
 _history = source_history.c
@@ -31,6 +31,7 @@ class Kept:
     superseded: tuple[str, ...] = ()
 
 
+@over_restarts
 class Replays:
     """Source data as it was: looked at, taken for a replay, dropped with it."""
 

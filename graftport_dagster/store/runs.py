@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 from graftport_dagster.errors import ConfigurationError, ErrorClass
 from graftport_dagster.records import ErrorGroup, JsonObject, Phase, ResourceType, Result, Run, RunItem, RunOptions
 from graftport_dagster.store import error_groups, payloads
-from graftport_dagster.store.database import Database, put, serialise
+from graftport_dagster.store.database import Database, over_restarts, put, serialise
 from graftport_dagster.store.tables import (
     attempts,
     extract_errors,
@@ -33,6 +33,7 @@ _Tried = list[tuple[Run, list[RunItem]]]
 _OF_DRY_RUNS = (source_records, source_history, extract_errors, staged_records, attempts, record_warnings)
 
 
+@over_restarts
 class Runs:
     """Runs and run items. A run is final once ended."""
 

@@ -23,7 +23,7 @@ from graftport_dagster.records import (
 )
 from graftport_dagster.store import extract_errors, payloads, set_aside
 from graftport_dagster.store.columns import among, dump_json
-from graftport_dagster.store.database import Database, put
+from graftport_dagster.store.database import Database, over_restarts, put
 from graftport_dagster.store.selection import Dataset, rows_of
 from graftport_dagster.store.tables import source_cursors, source_history, source_records
 
@@ -53,6 +53,7 @@ class _Known:
     deleted_seq: int
 
 
+@over_restarts
 class SourceRecords:
     """Source records, their payload versions, extract errors and cursors."""
 

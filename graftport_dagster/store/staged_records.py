@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 from graftport_dagster.records import JsonObject, Outcome, Phase, ResourceType, Run, canonical_json, content_hash
 from graftport_dagster.store import attempts, payloads, set_aside
 from graftport_dagster.store.columns import among, dump_json
-from graftport_dagster.store.database import Database, put
+from graftport_dagster.store.database import Database, over_restarts, put
 from graftport_dagster.store.mapping_versions import MappingVersion
 from graftport_dagster.store.selection import Dataset, Selection, rows_of, selected
 from graftport_dagster.store.tables import payloads as payload_table
@@ -70,6 +70,7 @@ class StagedResult:
     valid_until: datetime | None = None
 
 
+@over_restarts
 class StagedRecords:
     """Payloads in Shopify's shape, made from source records, and what they were made by."""
 
@@ -146,8 +147,7 @@ class StagedRecords:
         )  # fmt: skip
         last = ""
         while True:
-            with self._database.read() as connection:
-                rows = connection.execute(query.where(_source.source_id > last)).all()
+            rows = self._database.rows(query.where(_source.source_id > last))
             if rows:
                 last = rows[-1][0]
                 yield [TransformInput(row[0], row[1].encode(), row[2], row[3]) for row in rows]

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import and_, delete, select, update
 
 from graftport_dagster.records import JsonObject
-from graftport_dagster.store.database import Database, put, serialise
+from graftport_dagster.store.database import Database, over_restarts, put, serialise
 from graftport_dagster.store.tables import pauses, schedule_pauses, stores
 
 
@@ -36,6 +36,7 @@ class SchedulePause:
     resumed_at: datetime | None = None
 
 
+@over_restarts
 class Stores:
     """The Shopify stores a migration has met, and pauses."""
 

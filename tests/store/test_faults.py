@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from graftport_dagster.errors import (
     ConfigurationError,
     GraftportError,
     OutOfSpaceError,
+    StoreLostError,
     TransientError,
     UnreachableError,
 )
 from graftport_dagster.records import ResourceType, Run, RunOptions, SourceRecord
-from graftport_dagster.store.database import Database
+from graftport_dagster.store.database import Database, over_restarts
 from graftport_dagster.store.record_store import Dataset, RecordStore
 from graftport_dagster.store.source_records import SourceRecords
 
@@ -142,12 +144,72 @@ def test_a_connection_that_the_server_ends_is_lost_for_now_and_made_anew(postgre
 
     with pytest.raises(GraftportError) as caught:
         write_while_it_ends()
-    assert (type(caught.value), caught.value.code) == (TransientError, "STORE_LOST")
+    assert (type(caught.value), caught.value.code) == (StoreLostError, "STORE_LOST")
 
     with database.read() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
     database.close()
     killer.close()
+
+
+@over_restarts
+class Cut:
+    """Writes one row; the server ends its connection the first time, before or after the last statement."""
+
+    def __init__(self, url: str, *, ends_early: bool) -> None:
+        self.database, self._killer, self._ends_early = Database(url), Database(url), ends_early
+        self.tries = 0
+
+    def write(self) -> None:
+        self.tries += 1
+        with self.database.write() as connection:
+            connection.execute(
+                text("INSERT INTO pauses (migration, by, reason, since) VALUES ('acme', 'ann', '', now())")
+            )
+            if self.tries > 1:
+                return
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with self._killer.write() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            if self._ends_early:
+                connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.database.close()
+        self._killer.close()
+
+
+@pytest.fixture(params=[True, False], ids=["before the commit", "in the commit"])
+def cut(request: pytest.FixtureRequest, postgres_url: str) -> Iterator[Cut]:
+    RecordStore.open(postgres_url).close()
+    made = Cut(postgres_url, ends_early=request.param)
+    yield made
+    made.close()
+
+
+def test_a_transaction_is_done_once_more_where_it_was_certainly_not_committed(
+    cut: Cut, request: pytest.FixtureRequest
+) -> None:
+    if "before" in request.node.name:
+        cut.write()
+        assert cut.tries == 2
+    else:
+        with pytest.raises(StoreLostError) as caught:
+            cut.write()
+        assert (cut.tries, caught.value.is_undone) == (1, False)
+        assert "back" in caught.value.hint
+    with cut.database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM pauses")).scalar_one() == cut.tries - 1
+
+
+@pytest.mark.parametrize(("patience", "told"), [(0.0, []), (0.1, ["Waiting for the database, up to 0 s."])])
+def test_a_database_that_was_never_there_is_waited_for_only_where_that_is_asked(
+    patience: float, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UnreachableError):
+        RecordStore.open("postgresql://nobody:secret@127.0.0.1:1/db", patience=patience)
+    assert [message.partition(" s.")[0] + " s." for message in caplog.messages] == told
+    assert "secret" not in caplog.text
 
 
 def test_a_store_in_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:

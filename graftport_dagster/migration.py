@@ -197,6 +197,8 @@ class Migration(Settings):
     def _schedules_have_names(cls, value: Mapping[str, Schedule]) -> Mapping[str, Schedule]:
         if wrong := [name for name in value if not _SCHEDULE.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is no name of a schedule; it has letters, digits and _")
+        if "purge_daily" in value:
+            raise ValueError("purge_daily is the name of a schedule that is there already")
         return value
 
     @field_validator("pins", mode="before")

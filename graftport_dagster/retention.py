@@ -1,12 +1,12 @@
-"""The settings of retention: what becomes of source files that were read.
+"""The settings of retention: what becomes of source files that were read, and how long the story of runs is kept.
 
-What is done with them is in `pipeline/source_files.py`.
+What is done with files is in `pipeline/source_files.py`, what is purged in `store/purging.py`.
 """
 
 from pathlib import PurePath
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from graftport_dagster.settings import Settings
 
@@ -16,6 +16,7 @@ class Retention(Settings):
 
     source_files: Literal["keep", "move", "delete"] = "keep"
     backup_folder: str = "backup"
+    keep_days: Annotated[int, Field(ge=1)] = 90
 
     @property
     def takes_files(self) -> bool:

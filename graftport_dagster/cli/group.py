@@ -48,6 +48,10 @@ COMMANDS = {
     "check": ("check", "Look at everything that a run needs, and say what is missing."),
     "pause": ("migrations", "Stop every run, sensor and retry of a migration until it is resumed."),
     "resume": ("migrations", "Lift a pause."),
+    "purge": (
+        "purge",
+        "Remove what is old and needed by nothing, or personal data; what landed in Shopify stays known.",
+    ),
     "mapping": ("mapping", "History, pins and previews of mappings."),
     "simulator": ("simulator", "Serve a simulated Shopify store, or another simulated shop, until Ctrl-C."),
 }
@@ -58,7 +62,7 @@ _FIELDS = {
     "NOT_IN_RUN": "resource_type", "NO_MIGRATION": "migration", "NOT_OPEN": "ids", "NOTHING_OPEN": "ids",
     "NO_RECORD": "source_id", "NO_RUN": "run_id", "AMBIGUOUS_RUN": "run_id",
     "NO_PLATFORM": "platform", "NOT_ENABLED": "resource_types", "MAPPING_VERSION": "version",
-    "UNKNOWN_FIELD_GROUP": "field_filters",
+    "NO_CUSTOMER": "customer", "UNKNOWN_FIELD_GROUP": "field_filters",
 }  # fmt: skip
 
 

@@ -17,13 +17,13 @@ from graftport_dagster.cli.inputs import MigrationName, Moment, examples, migrat
 from graftport_dagster.cli.status import paused_line, paused_schedules
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration, survey
-from graftport_dagster.records import JsonObject, Phase, ResourceType, Result, Run, RunItem
+from graftport_dagster.records import JsonObject, Phase, Result, Run, RunItem
 from graftport_dagster.reports.terminal import listing, result_text, terminal
+from graftport_dagster.reports.unresolved import unresolved_runs
 from graftport_dagster.reports.wording import duration, moment, number, presentable
 from graftport_dagster.store.place import open_store, state_folder
 from graftport_dagster.store.record_store import RecordStore
 
-_GOOD = (Result.SUCCEEDED, Result.UNCHANGED)
 _FIGURES = ("created", "updated", "skipped", "errors")
 
 
@@ -52,7 +52,7 @@ def runs(
     with open_store() as store:
         found = _found(store, slugs, since, until)
         if unresolved:
-            found = _open(found, _found(store, slugs, since, None))
+            found = unresolved_runs(found, _found(store, slugs, since, None))
         if failed:
             found = [run for run in found if run.result in (Result.FAILED, Result.COMPLETED_WITH_ERRORS)]
         rows = [_row(run, store.runs.items(run.run_id)) for run in found[-limit:]]
@@ -68,7 +68,7 @@ def failed_runs(
 ) -> list[Run]:  # fmt: skip
     """Those that did not end well and that nothing has made good, oldest first; not those that tried one again."""
     slugs = _slugs(migration, platform, every=every)
-    found = _open(_found(store, slugs, since, until), _found(store, slugs, since, None))
+    found = unresolved_runs(_found(store, slugs, since, until), _found(store, slugs, since, None))
     return [run for run in found if not (run.options.dry_run or run.retry_of or run.replay_of)]
 
 
@@ -89,39 +89,6 @@ def _found(
 ) -> list[Run]:
     found = [run for slug in slugs for run in store.runs.list(slug, since=since, until=until)]
     return sorted(found, key=lambda run: (run.started_at is None, run.started_at, run.seq))
-
-
-def _open(found: Sequence[Run], later: Sequence[Run]) -> list[Run]:
-    """Those that did not end well and that no later run of their whole scope, and no retry, has made good."""
-    answered = {run.run_id: run.retry_of or run.replay_of for run in later}
-    made_good = set()
-    for run in later:
-        before = answered[run.run_id] if run.result in _GOOD else ""
-        while before and before not in made_good:
-            made_good.add(before)
-            before = answered.get(before, "")
-    troubled = [run for run in found if run.result.is_final and run.result not in _GOOD]
-    good = [run for run in later if run.result in _GOOD]
-    return [
-        run for run in troubled if run.run_id not in made_good and not any(_covers(after, run) for after in good)
-    ]  # fmt: skip
-
-
-def _covers(after: Run, run: Run) -> bool:
-    """Whether a run that ended well did all that an earlier one was asked to do, in the same store."""
-    asked, did = run.options, after.options
-    if after.migration != run.migration or after.seq <= run.seq or (did.dry_run and not asked.dry_run):
-        return False
-    if (
-        did.limit is not None
-        or did.source_ids
-        or did.error_group
-        or (run.store_gid and run.store_gid != after.store_gid)
-    ):
-        return False
-    everything = set(ResourceType)
-    types_covered = set(did.resource_types or everything) >= set(asked.resource_types or everything)
-    return types_covered and set(did.phases) >= set(asked.phases)
 
 
 def _row(run: Run, items: Sequence[RunItem]) -> JsonObject:

@@ -18,6 +18,7 @@ from graftport_dagster.defs.layout import Layout
 from graftport_dagster.defs.migrate import build_dry_run_job, build_migrate_job, build_replay_job
 from graftport_dagster.defs.options import OPTIONS
 from graftport_dagster.defs.pausing import build_resume_job
+from graftport_dagster.defs.purging import build_purge_job, build_purge_schedule
 from graftport_dagster.defs.schedules import build_schedules
 from graftport_dagster.defs.sensors import build_sensors
 from graftport_dagster.errors import ConfigurationError
@@ -47,9 +48,10 @@ def build_migration(migration: Migration, *, executor: dg.ExecutorDefinition | N
                 build_replay_job(layout, assets, executor),
                 build_dry_run_job(layout),
                 build_resume_job(layout),
+                build_purge_job(layout),
             ],
             sensors=build_sensors(layout),
-            schedules=build_schedules(layout),
+            schedules=[*build_schedules(layout), build_purge_schedule(layout)],
             resources={"options": OPTIONS},
         )
         return dg.Definitions.merge(assets, whole)

@@ -10,6 +10,7 @@ What a phase does is in `extract.py`, `transform.py` and `load.py`; what one rec
 when it lands is in `loaders/`.
 """
 
+from graftport_dagster.pipeline.purge import purge_customer, purge_everything, purge_old
 from graftport_dagster.pipeline.replay import Replay, plan_replay
 from graftport_dagster.pipeline.run import (
     finish_run,
@@ -47,6 +48,9 @@ __all__ = [
     "open_stored_source",
     "open_work",
     "plan_replay",
+    "purge_customer",
+    "purge_everything",
+    "purge_old",
     "released_types",
     "report_folder",
     "run_phase",

@@ -11,11 +11,13 @@ from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.store import payloads, schema, story
 from graftport_dagster.store.database import Database
 from graftport_dagster.store.fingerprints import Fingerprint, Fingerprints
+from graftport_dagster.store.forgetting import Forgetting
 from graftport_dagster.store.incomplete import IncompleteRecords, Wave, Which
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
 from graftport_dagster.store.loads import Loads
 from graftport_dagster.store.mapping_versions import MappingVersion, MappingVersions, Pin
+from graftport_dagster.store.purging import Purged, Purging
 from graftport_dagster.store.replays import Replays
 from graftport_dagster.store.runs import Runs
 from graftport_dagster.store.selection import Dataset, Selection
@@ -27,7 +29,7 @@ from graftport_dagster.store.stores import KnownStore, SchedulePause, Stores
 
 __all__ = [
     "Dataset", "Fingerprint", "Fingerprints", "IncompleteRecords", "Intent", "KnownStore", "Lease", "LoadInput",
-    "Loads", "MappingVersion", "MappingVersions", "OpenStep", "Pin", "RecordStore", "Runs", "SchedulePause",
+    "Loads", "MappingVersion", "MappingVersions", "OpenStep", "Pin", "Purged", "RecordStore", "Runs", "SchedulePause",
     "Selection", "Settlement", "SourceFile", "SourceFiles", "SourceRecords", "StagedRecords", "StagedResult",
     "Stores", "TransformInput",
     "TransformScope", "Upserted", "Wave", "Which",
@@ -53,6 +55,8 @@ class RecordStore:
         self.runs = Runs(database, now)
         self.replays = Replays(database)
         self.stores = Stores(database, now)
+        self.purging = Purging(database, now)
+        self.forgetting = Forgetting(database, now)
 
     @classmethod
     def open(cls, url: str, *, now: Callable[[], datetime] = _now, patience: float = 0.0) -> "RecordStore":

@@ -11,8 +11,9 @@ from typing import Any
 
 from graftport_dagster import pipeline
 from graftport_dagster.errors import GraftportError
-from graftport_dagster.migration import Destination, FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import Destination, FileSpec, Migration
 from graftport_dagster.records import Phase, ResourceType, RunOptions, broken_equations
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.store.record_store import RecordStore
 
 # Shorter than the minute of a real store: what is not found yet must not be given up.
@@ -43,7 +44,7 @@ def migration(folder: Path, url: str) -> Migration:
         ResourceType.REDIRECTS: FileSpec(path="redirects.csv", id_column="path"),
     }
     return Migration(
-        slug="shop", folder=folder, resource_types=list(files), source=SourceSettings(files=files),
+        slug="shop", folder=folder, resource_types=list(files), source=FilesSettings(files=files),
         destination=Destination(
             shop=url, access_token="env:SIMULATOR_TOKEN", verify_after_seconds=VERIFY_AFTER_SECONDS, concurrency=2
         ),

@@ -153,8 +153,8 @@ def test_documented_defaults_are_the_true_ones() -> None:
 
 # Calls that take a code of ours by position.
 TAKES_A_CODE = {"refusal", "warn", "CellError", "BadRow", "InvalidRow", "Failure", "_bad", "_refused", "_Status"}
-# Names in capitals that are no codes: an argument of the command line, and a word of Dagster's.
-NO_CODES = {"SOURCE_ID", "UNEXPECTED_TERMINATION", "DAGSTER_HOME"}
+# Names in capitals that are no codes: arguments of the command line, and a word of Dagster's.
+NO_CODES = {"SOURCE_ID", "ID_OR_EMAIL", "UNEXPECTED_TERMINATION", "DAGSTER_HOME"}
 # JSONata's own codes are reported as they are.
 JSONATA = re.compile(r"[DSTU]\d{4}")
 

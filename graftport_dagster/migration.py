@@ -107,6 +107,7 @@ class Defaults(Settings):
     adopt_existing: Literal["never", "by_natural_key"] = "never"
     drift: Literal["overwrite", "hold"] = "overwrite"
     abort_after: Annotated[int, Field(ge=1)] = 25
+    bulk_threshold: Annotated[int, Field(ge=0)] = 1000
     store_incomplete: bool = True
     incomplete_limit: Annotated[int, Field(ge=1)] = 100_000
     allow_data_loss: bool = False

@@ -36,6 +36,7 @@ class CustomerLoader:
     has_identifier = True
     publishes = False
     watched_document = "customers_watched"
+    bulk_document = "customer_set_in_bulk"
     unwatched_groups = _IN_FURTHER_STEPS
     is_timed = True
     sends_changed_groups = False
@@ -116,6 +117,9 @@ class CustomerLoader:
         present = {part.key for part in parts}
         gone = tuple(key for key in plan.parts if given is not None and key not in present)
         return Landed(customer["id"], "", tuple(parts), gone, snapshot(self, plan, customer))
+
+    def fill_in(self, answers: Sequence[tuple[Plan, JsonObject]], caller: Caller) -> None:
+        """A line's answer says all that there is to know."""
 
     def watched(self, node: JsonObject) -> JsonObject:
         """The customer's own fields; consent is looked after in its own steps."""

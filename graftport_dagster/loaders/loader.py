@@ -8,9 +8,8 @@ store by the calling thread alone. Retries within seconds are in `shopify/client
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -22,11 +21,14 @@ from graftport_dagster.errors import (
     UnclearError,
     UnknownOutcomeError,
 )
+from graftport_dagster.loaders.bulk import Bulk
+from graftport_dagster.loaders.bulk_operation import Heard, Limits
 from graftport_dagster.loaders.drift import look
 from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, Landed, LoadContext, Loader, Plan, Repeats
 from graftport_dagster.loaders.planner import Planner
 from graftport_dagster.loaders.sending import (
     Answered,
+    Carried,
     GoneError,
     Joined,
     Published,
@@ -34,9 +36,10 @@ from graftport_dagster.loaders.sending import (
     Sent,
     Spent,
     Stepped,
-    Threads,
 )
 from graftport_dagster.loaders.steps import Course, course, gathered
+from graftport_dagster.loaders.tally import Tally
+from graftport_dagster.loaders.threads import Threads
 from graftport_dagster.records import Identity, Outcome, RecordKey
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.store.record_store import Intent, Lease, LoadInput, Settlement
@@ -52,31 +55,13 @@ _AHEAD = 4
 LEASE_SECONDS = 60.0
 
 
-@dataclass
-class Tally:
-    """What a load counted and spent. `seen`: the sum of `outcomes`. `fatal`: what stopped it, if anything did."""
-
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    calls: int = 0
-    cost: float = 0.0
-    fatal: Exception | None = None
-
-    @property
-    def seen(self) -> int:
-        """Records that have an outcome."""
-        return self.outcomes.total()
-
-    def and_before(self, earlier: "Tally") -> "Tally":
-        """The same with what was done before it."""
-        self.outcomes.update(earlier.outcomes)
-        self.calls, self.cost = self.calls + earlier.calls, self.cost + earlier.cost
-        return self
-
-
 class Loading:
     """One load of one resource type into one store; use once."""
 
-    def __init__(self, loader: Loader, context: LoadContext, shop: Shop, lease: Lease, *, expected: int = 0) -> None:
+    def __init__(
+        self, loader: Loader, context: LoadContext, shop: Shop, lease: Lease, *, expected: int = 0,
+        by_bulk: Limits | None = None,
+    ) -> None:  # fmt: skip
         self._loader = loader
         self._context = context
         self._lease = lease
@@ -85,7 +70,8 @@ class Loading:
         self._shop = shop
         self._sender = Sender(loader, context, shop)
         self._concurrency = context.migration.destination.concurrency
-        self._threads = Threads(self._concurrency)
+        self._threads: Threads[Answered | Heard] = Threads(self._concurrency)
+        self._bulk = Bulk(loader, context, shop, lease, self._threads, self._sender, by_bulk)
         # Records whose last settled step is not their last one.
         self._under_way: list[Course] = []
         self._to_join: list[Course] = []
@@ -107,9 +93,14 @@ class Loading:
             self.tally.fatal = error
         finally:
             self._threads.close()
+            self._bulk.close()
+        self.tally.in_bulk, self.tally.operations = self._bulk.carried, self._bulk.operations
         return self.tally
 
     def _run(self) -> None:
+        # What an earlier load has left to Shopify is known before anything is sent.
+        self._bulk.recover()
+        self._drain(down_to=0)
         for batch in self._loads.to_load(
             self._context.dataset, self._context.store_gid, self._loader.resource_type, self._context.selection,
             only_pending=self._context.run.options.only_dirty, with_deleted=self._context.withdraws,
@@ -117,6 +108,7 @@ class Loading:
             if not self._goes_on():
                 break
             self._load(batch)
+        self._bulk.flush()
         self._drain(down_to=0)
         if self.tally.fatal is None:
             # Also after a stop was asked for: what has landed is finished in a call or two.
@@ -140,10 +132,13 @@ class Loading:
             plans, held = self._looked_at(plans)
             self._settle(held)
         # Intents are committed only for calls about to leave: after a kill each must be cleared up.
-        for chunk in _chunks(plans, _AHEAD * self._concurrency):
+        for chunk in _chunks(self._bulk.take(plans), _AHEAD * self._concurrency):
             if not self._goes_on():
                 break
             self._send(chunk)
+            self._drain(down_to=self._concurrency)
+        if self._bulk.is_open:
+            self._turn(seconds=0.0)
             self._drain(down_to=self._concurrency)
 
     def _looked_at(self, plans: list[Plan]) -> tuple[list[Plan], list[Settlement]]:
@@ -210,34 +205,46 @@ class Loading:
         return Intent(plan.record.source_id, MAIN_STEP, plan.record.payload_hash, self._loader.repeats_creation)
 
     def _drain(self, *, down_to: int) -> None:
-        """Settles answers until at most so many calls are in flight; all that are there settle together."""
-        while self._threads.in_flight > down_to:
-            answers = self._threads.answers(seconds=1.0)
-            # Asked here too, so that calls which wait for points give up soon after a stop.
-            self._context.should_stop()
-            self._renew()
-            settlements: list[Settlement] = []
-            verified: list[Plan] = []
-            for answer in answers:
-                self.tally.calls += answer.calls
-                self.tally.cost += answer.cost
-                if isinstance(answer, Sent) and answer.landed is None and answer.error is None:
-                    verified.append(answer.plan)
-                else:
-                    settlements.extend(self._settlements(answer))
-            self._settle(settlements)
-            if self._goes_on():
-                self._send(verified)
-            self._go_on()
-            if time.monotonic() - self._told_at > _TELL_SECONDS:
-                self._tell()
+        """Settles answers until at most so many calls are in flight; all that are there settle together.
+
+        With 0 also until no bulk operation is open.
+        """
+        while self._threads.in_flight > down_to or (self._bulk.is_full if down_to else self._bulk.is_open):
+            self._turn(seconds=self._bulk.pause)
+
+    def _turn(self, *, seconds: float) -> None:
+        """Settles what is answered by now, or the first answer within so many seconds, and sends what follows it."""
+        self._bulk.turn(goes_on=self._goes_on())
+        answers = self._threads.answers(seconds=seconds)
+        # Asked here too, so that calls which wait for points give up soon after a stop.
+        self._context.should_stop()
+        self._renew()
+        settlements: list[Settlement] = []
+        verified: list[Plan] = []
+        for answer in answers:
+            self.tally.calls += answer.calls
+            self.tally.cost += answer.cost
+            if isinstance(answer, Heard):
+                self._bulk.hear(answer)
+            elif isinstance(answer, Sent) and answer.landed is None and answer.error is None:
+                verified.append(answer.plan)
+            else:
+                settlements.extend(self._settlements(answer))
+        settlements.extend(self._sent(sent) for sent in self._bulk.untold())
+        self._settle(settlements)
+        self.tally.fatal = self.tally.fatal or self._bulk.fatal
+        if self._goes_on():
+            self._send([*verified, *self._bulk.given_back(_AHEAD * self._concurrency)])
+        self._go_on()
+        if time.monotonic() - self._told_at > _TELL_SECONDS:
+            self._tell()
 
     def _tell(self) -> None:
         of_all = f" of {self._expected}" if self._expected else ""
         calls = f"{self.tally.calls} calls, {self.tally.cost:,.0f} points"
-        slowly = f"; {self._shop.told}" if self._shop.told else ""
+        beside = "".join(f"; {told}" for told in (self._bulk.told, self._shop.told) if told)
         kind = self._loader.resource_type
-        self._context.progress(f"{kind}: {self.tally.seen}{of_all} records settled, {calls}{slowly}")
+        self._context.progress(f"{kind}: {self.tally.seen}{of_all} records settled, {calls}{beside}")
         self._told_at = time.monotonic()
 
     def _renew(self) -> None:
@@ -284,6 +291,9 @@ class Loading:
     def _settlements(self, answer: Answered) -> Iterator[Settlement]:
         if isinstance(answer, Published):
             yield from self._published(answer)
+        elif isinstance(answer, Carried):
+            self._bulk.settles(answer)
+            yield from map(self._recovered if answer.is_recovered else self._sent, answer.results)
         elif isinstance(answer, Joined):
             yield from (self._stepped(one) for one in answer.results)
         elif isinstance(answer, Sent):
@@ -338,15 +348,23 @@ class Loading:
         parts = {**plan.parts, **{part.key: part for part in landed.parts}} if landed.parts else plan.parts
         outcome = Outcome.ADOPTED if sent.is_adopted else _outcome(plan)
         plan = replace(plan, gid=landed.gid, parts=parts)
-        after = course(self._loader, plan, outcome, calls=sent.calls, cost=sent.cost)
         return self._after(
-            after,
-            identities=(Identity(own, landed.gid, landed.handle), *landed.parts),
-            removed_identities=landed.gone,
-            snapshot=landed.snapshot,
+            course(self._loader, plan, outcome, calls=sent.calls, cost=sent.cost),
+            **self._made(plan, landed),
             # A step done says that the whole payload is there; of a filtered update only some groups are.
             steps_done={} if plan.groups is not None else {MAIN_STEP: landed.gid},
         )
+
+    def _made(self, plan: Plan, landed: Landed) -> dict[str, Any]:
+        """What is kept of a main step that is done."""
+        identities = (Identity(self._own(plan), landed.gid, landed.handle), *landed.parts)
+        return {"identities": identities, "removed_identities": landed.gone, "snapshot": landed.snapshot}
+
+    def _recovered(self, sent: Sent) -> Settlement:
+        """A main step that an earlier load's operation did: the record has its turn yet, and goes on behind it."""
+        assert sent.landed is not None  # noqa: S101 - for the type checker
+        said = self._made(sent.plan, sent.landed)
+        return self._settlement(sent.plan, **said, outcome=None, steps_done={MAIN_STEP: sent.landed.gid})
 
     def _stepped(self, stepped: Stepped) -> Settlement:
         """What came of a further step."""

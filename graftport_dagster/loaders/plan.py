@@ -247,6 +247,21 @@ class Clearing(Protocol):
         """Takes away what a deleted object of ours leaves; what is gone already is no error."""
 
 
+@runtime_checkable
+class Carrier(Protocol):
+    """What a loader says of its type where bulk operations may carry its main steps: what is repeated by identity."""
+
+    @property
+    def bulk_document(self) -> str:
+        """The file of the document for lines: that of `call`, but with one list at most, asked for by `edges`.
+
+        Of the variables of `call` a line has those that it declares.
+        """
+
+    def fill_in(self, answers: Sequence[tuple[Plan, JsonObject]], caller: Caller) -> None:
+        """Puts into answers what that document could not ask for and `landed` reads; for all in a few calls."""
+
+
 @dataclass(frozen=True)
 class LoadContext:
     """Everything that a load works with. `store_gid`: the Shopify store. `publications`: name → GID."""

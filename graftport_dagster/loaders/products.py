@@ -6,6 +6,7 @@ published. Variants and files that are known go by their GIDs, so that nothing i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,8 @@ from graftport_dagster.shopify.refusals import UserError
 ID_NAMESPACE = "graftport"
 ID_KEY = "source_id"
 _PAGE = 250
+# So many products' files, of up to 250 each, stay below what one call may cost.
+_MOST_FILLED = 50
 # Shopify takes so many metafields in one call of `metafieldsSet`.
 _METAFIELDS = 25
 _CERTAINLY_CHEAP = 100
@@ -52,6 +55,7 @@ class ProductLoader:
     has_identifier = True
     publishes = True
     watched_document = "products_watched"
+    bulk_document = "product_set_in_bulk"
     unwatched_groups = frozenset({"stock"})
     is_timed = True
     sends_changed_groups = False
@@ -153,6 +157,22 @@ class ProductLoader:
             gone=self._gone(plan, parts),
             snapshot=snapshot(self, plan, product),
         )
+
+    def fill_in(self, answers: Sequence[tuple[Plan, JsonObject]], caller: Caller) -> None:
+        """The files, of many products in one question: their ids keep an update from uploading them again."""
+        wanted = {
+            answer["product"]["id"]: (answer["product"], len(_files(plan.envelope["input"])))
+            for plan, answer in answers
+            if "files" in plan.envelope["input"] and answer.get("product")
+        }
+        for product, _ in wanted.values():
+            product["media"] = {"nodes": []}
+        left = iter(wanted)
+        while gids := list(islice(left, _MOST_FILLED)):
+            most = max(1, min(_PAGE, max(wanted[gid][1] for gid in gids)))
+            found = caller.call(document("products_media"), {"ids": gids, "first": most}, repeatable=True).data
+            for node in filter(None, found["nodes"]):
+                wanted[node["id"]][0]["media"] = node["media"]
 
     def watched(self, node: JsonObject) -> JsonObject:
         """The product's own fields, and of each variant what a merchant edits."""

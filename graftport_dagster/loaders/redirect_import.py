@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from graftport_dagster.errors import GraftportError, RecordError, TransientError, UnknownOutcomeError
-from graftport_dagster.loaders.loader import LEASE_SECONDS, Tally
+from graftport_dagster.loaders.loader import LEASE_SECONDS
 from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Plan
 from graftport_dagster.loaders.planner import Planner
 from graftport_dagster.loaders.redirects import RedirectLoader
 from graftport_dagster.loaders.routes import normal
+from graftport_dagster.loaders.tally import Tally
 from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType
 from graftport_dagster.shopify import uploads
 from graftport_dagster.shopify.client import Shop

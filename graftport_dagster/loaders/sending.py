@@ -4,17 +4,15 @@ Runs in a few threads and never touches the record store; what came of it goes b
 `loader.py`, which settles it. What may be sent again within seconds is the client's business.
 """
 
-import queue
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from graftport_dagster.errors import LoadRejectedError, UnknownOutcomeError
+from graftport_dagster.errors import LoadRejectedError, TransientError, UnknownOutcomeError
 from graftport_dagster.loaders.masking import masked_error
 from graftport_dagster.loaders.plan import (
     Caller,
+    Carrier,
     Clearing,
     Found,
     Landed,
@@ -29,19 +27,20 @@ from graftport_dagster.loaders.plan import (
 from graftport_dagster.loaders.products import id_metafield
 from graftport_dagster.loaders.steps import Course
 from graftport_dagster.records import JsonObject, json_hash
-from graftport_dagster.shopify.client import Answer, Shop
+from graftport_dagster.shopify.client import Answer, Shop, read_line
 from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError, rejection
 from graftport_dagster.store.record_store import OpenStep
 
 # The base cost of a mutation, by Shopify's rate-limit page.
 _PUBLISH_COST = 10.0
-# How long an answer may wait for others before it is on the disk; a call takes longer than that.
-_A_MOMENT = 0.02
 # Shopify remembers an idempotency key for 24 hours; ours counts from before its call was sent.
 _KEY_LIVES = timedelta(hours=23)
 # By how much Shopify's clock and the record store's may disagree.
 _CLOCKS_DIFFER = timedelta(minutes=2)
+
+
+_NOT_TOLD = UnknownOutcomeError("The bulk operation did not say what became of the record.", code="NO_RESULT")
 
 
 class GoneError(LoadRejectedError):
@@ -94,7 +93,21 @@ class Joined:
     cost: float = 0.0
 
 
-Answered = Sent | Stepped | Published | Joined
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What came of main steps that a bulk operation has carried, `token` its own: of each its own.
+
+    `is_recovered`: it was an earlier load's, and only what has landed is told.
+    """
+
+    token: str
+    results: Sequence[Sent]
+    is_recovered: bool
+    calls: int = 0
+    cost: float = 0.0
+
+
+Answered = Sent | Stepped | Published | Joined | Carried
 
 
 class Sender:
@@ -118,8 +131,8 @@ class Sender:
         """One record's main step."""
         return self._counted(plan, self._send)
 
-    def _counted(self, plan: Plan, work: Callable[[Plan, Caller], Sent]) -> Sent:
-        spent = Spent(self._shop)
+    def _counted(self, plan: Plan, work: Callable[[Plan, Caller], Sent], *, finishes: bool = False) -> Sent:
+        spent = Spent(self._shop, finishes=finishes)
         try:
             sent = work(plan, spent)
         except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
@@ -200,6 +213,45 @@ class Sender:
         answer = self._call(plan, caller)
         if answer is None:
             return Sent(plan, Landed(plan.gid, plan.record.handle))
+        return self._answered(plan, answer, caller)
+
+    def carried(
+        self, token: str, lines: Sequence[tuple[Plan, JsonObject]], carrier: Carrier, *, recovers: bool
+    ) -> Carried:
+        """What a bulk operation's answers say, each as if its main step had been called.
+
+        What is no answer yet (Shopify was too busy for the line) is called after all. `recovers`: the operation
+        is an earlier load's: nothing is called for it, and what has not landed is left as it stands.
+        """
+        spent = Spent(self._shop, finishes=True)
+        answers: list[tuple[Plan, Answer]] = []
+        results: list[Sent] = []
+        for plan, line in lines:
+            try:
+                answers.append((plan, read_line(line)))
+            except TransientError:
+                results.append(Sent(plan, error=_NOT_TOLD) if recovers else self.send(plan))
+            except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
+                results.append(Sent(plan, error=masked_error(error, plan)))
+        if recovers:
+            answers = [(plan, answer) for plan, answer in answers if not answer.user_errors]
+        try:
+            carrier.fill_in([(plan, answer.data) for plan, answer in answers if not answer.user_errors], spent)
+        except Exception as error:  # noqa: BLE001 - likewise
+            results += [Sent(plan, error=error) for plan, _ in answers]
+        else:
+            results += [self._concluded(plan, answer) for plan, answer in answers]
+        calls = spent.calls + sum(sent.calls for sent in results)
+        cost = spent.cost + sum(sent.cost for sent in results)
+        kept = [sent for sent in results if sent.landed is not None] if recovers else results
+        return Carried(token, kept, recovers, calls, cost)
+
+    def _concluded(self, plan: Plan, answer: Answer) -> Sent:
+        work: Callable[[Plan, Caller], Sent] = lambda plan, caller: self._answered(plan, answer, caller)  # noqa: E731
+        return self._counted(plan, work, finishes=True)
+
+    def _answered(self, plan: Plan, answer: Answer, caller: Caller) -> Sent:
+        """What came of a main step that Shopify has answered."""
         # What was deleted in Shopify below a record that stayed is made again; one answer may name only some of it.
         while gone := {key for error in answer.user_errors if (key := self._loader.gone_part(plan, error))}:
             if gone.isdisjoint(plan.parts):
@@ -377,61 +429,21 @@ class Joining:
 
 
 class Spent:
-    """Passes calls on and counts what one attempt asks of the shop, look-ups included."""
+    """Passes calls on and counts what one attempt asks of the shop, look-ups included.
 
-    def __init__(self, shop: Shop) -> None:
+    `finishes`: they end what was begun, and are sent after a stop too.
+    """
+
+    def __init__(self, shop: Shop, *, finishes: bool = False) -> None:
         self._shop = shop
+        self._finishes = finishes
         self.calls = 0
         self.cost = 0.0
 
     def call(self, document: str, variables: JsonObject, *, repeatable: bool) -> Answer:
         """The shop's answer."""
         self.calls += 1
-        answer = self._shop.call(document, variables, repeatable=repeatable)
+        answer = self._shop.call(document, variables, repeatable=repeatable, finishes=self._finishes)
         self.calls += answer.calls - 1
         self.cost += answer.cost_actual
         return answer
-
-
-class Threads:
-    """A few daemon threads: a second signal must be able to end the process while they wait for an answer."""
-
-    def __init__(self, number: int) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], Answered] | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Answered] = queue.SimpleQueue()
-        self._number = number
-        self._started = 0
-        self.in_flight = 0
-
-    def submit(self, job: Callable[[], Answered]) -> None:
-        """Runs the job, which must not raise, in one of the threads."""
-        if self._started < self._number:
-            self._started += 1
-            threading.Thread(target=self._work, daemon=True).start()
-        self.in_flight += 1
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._answers.put(job())
-
-    def answers(self, *, seconds: float) -> list[Answered]:
-        """What is answered by now, or the first within so many seconds; [] if none came.
-
-        Answers that come within a moment of the first are taken with it, so that they settle together.
-        """
-        found: list[Answered] = []
-        try:
-            found.append(self._answers.get(timeout=seconds))
-            until = time.monotonic() + _A_MOMENT
-            while len(found) < self.in_flight:
-                found.append(self._answers.get(timeout=max(0.0, until - time.monotonic())))
-        except queue.Empty:
-            pass
-        self.in_flight -= len(found)
-        return found
-
-    def close(self) -> None:
-        """Lets the threads end once they are idle; does not wait for them."""
-        for _ in range(self._started):
-            self._jobs.put(None)

@@ -13,13 +13,15 @@ from pathlib import Path
 
 from graftport_dagster.errors import ConfigurationError, LeaseHeldError, StoreNotConfirmedError, WriteBrakeError
 from graftport_dagster.loaders import preflight
-from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading, Tally
+from graftport_dagster.loaders.bulk_operation import limits_for
+from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading
 from graftport_dagster.loaders.plan import LoadContext, Loader
 from graftport_dagster.loaders.preflight import StoreFacts
 from graftport_dagster.loaders.redirect_import import FEWEST, RedirectImport
 from graftport_dagster.loaders.registry import loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal
 from graftport_dagster.loaders.routes import Routes, reopened
+from graftport_dagster.loaders.tally import Tally
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import Phase, ResourceType
 from graftport_dagster.shopify.client import Shop
@@ -74,7 +76,10 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
     done.counts.update(in_scope=scope["in_scope"], unchanged=scope["in_scope"] - to_do)
     done.notes += filter(None, [f"into {facts.name} ({facts.domain})", preflight.wrong_clock(facts)])
     if to_do and is_rehearsal:
-        _rehearse(work, Rehearsal(loader, context, shop if work.run.options.live else None), done, resource_type)
+        by_bulk = limits_for(loader, work.migration, to_do) is not None
+        done.notes += ["Records would go by bulk operations, which ask for no points."] if by_bulk else []
+        live = shop if work.run.options.live else None
+        _rehearse(work, Rehearsal(loader, context, live, by_bulk=by_bulk), done, resource_type)
     elif to_do:
         _brake(work, scope)
         _send(work, loader, context, shop, done, to_do)
@@ -91,11 +96,15 @@ def _send(work: Work, loader: Loader, context: LoadContext, shop: Shop, done: Lo
     try:
         imports = resource_type is ResourceType.REDIRECTS and to_do >= FEWEST
         imported = RedirectImport(context, shop, lease).run() if imports else Tally()
-        tally = Loading(loader, context, shop, lease, expected=to_do - imported.seen).run().and_before(imported)
+        by_bulk = limits_for(loader, work.migration, to_do)
+        loading = Loading(loader, context, shop, lease, expected=to_do - imported.seen, by_bulk=by_bulk)
+        tally = loading.run().and_before(imported)
     finally:
         work.store.loads.release(lease)
     done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})
     done.api_calls, done.api_cost, done.fatal = tally.calls, tally.cost, tally.fatal
+    if tally.operations:
+        done.notes.append(f"{tally.in_bulk} of {to_do} records went by bulk, in {tally.operations} operations.")
     if done.fatal is not None or work.should_stop():
         done.counts["not_reached"] = to_do - tally.seen
     if done.counts["held"]:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -68,6 +69,30 @@ class Answer:
             raise refusals.rejection(self.user_errors)
 
 
+def read_line(line: JsonObject) -> Answer:
+    """What one line of a bulk operation's results answers, as if it had been called; costs nothing.
+
+    Raises as `Shop.call` does for what cannot pass; TransientError for what is to be called after all.
+    """
+    payload = _with_nodes(next(iter(refusals.read_data(line).values()), None))
+    if not isinstance(payload, dict):
+        raise RemoteFaultError("A line of a bulk operation's results has no answer.", code="NO_DATA")
+    errors = refusals.user_errors_in(payload)
+    refusals.raise_if_too_soon(errors)
+    return Answer(payload, errors, 0.0, 0.0, 0)
+
+
+def _with_nodes(value: Any) -> Any:
+    """The value with `nodes` in place of `edges`, which is how a bulk operation's document asks for lists."""
+    if isinstance(value, list):
+        return [_with_nodes(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(edges := value.get("edges"), list):
+        return {"nodes": [_with_nodes(edge["node"]) for edge in edges]}
+    return {name: _with_nodes(item) for name, item in value.items()}
+
+
 class Shop:
     """One store; made once per process and shared by its threads.
 
@@ -119,11 +144,12 @@ class Shop:
         """The store's host name, for messages."""
         return self._endpoint.host
 
-    def call(self, document: str, variables: JsonObject, *, repeatable: bool) -> Answer:
+    def call(self, document: str, variables: JsonObject, *, repeatable: bool, finishes: bool = False) -> Answer:
         """Send one document and bring its answer; thread-safe, waits for the store's points.
 
         `repeatable`: sending it twice does no harm (an identity, a key or its nature sees to it);
-        queries always are. Raises ThrottledError or UnreachableError (not executed; code STOPPED
+        queries always are. `finishes`: it ends what was begun, and is sent after a stop too, once.
+        Raises ThrottledError or UnreachableError (not executed; code STOPPED
         after a cancel), UnknownOutcomeError (a mutation that may have been), RemoteFaultError or
         RemoteTimeoutError (a query), LoadRejectedError (this payload), CredentialsError and
         ConfigurationError (nothing else will pass either). userErrors are returned.
@@ -131,7 +157,7 @@ class Shop:
         is_query = not document.lstrip().startswith("mutation")
         foreseen = requested_cost(document, variables)
         cost = max(0.0, foreseen + self._surcharges.get(document, 0.0))
-        sending = _Sending(document, _encoded(document, variables), foreseen, cost, is_query)
+        sending = _Sending(document, _encoded(document, variables), foreseen, cost, is_query, finishes)
         may_repeat = repeatable or is_query
         began = self._clock()
         lost: TransientError | None = None
@@ -223,7 +249,7 @@ class Shop:
 
     def _exchange(self, sending: "_Sending", token: str) -> tuple[Reply, JsonObject | None]:
         """Book, send, give back; the answer's JSON where it is a good HTTP answer."""
-        booking = self._bucket.take(sending.cost, self._stop)
+        booking = self._bucket.take(sending.cost, (lambda: False) if sending.finishes else self._stop)
         # An answer that does not come is taken to have used all it asked for.
         used = sending.cost
         cost = None
@@ -290,6 +316,7 @@ class _Sending:
     foreseen: float
     cost: float
     is_query: bool
+    finishes: bool
     calls: int = 0
     # How often it was said to come too soon.
     refusals: int = 0

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from graftport_dagster.errors import BrokenPromiseError
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, Run
+from graftport_dagster.store import bulk_operations, landing, leases, settlements, waits
 from graftport_dagster.store import identities as identity_rows
-from graftport_dagster.store import landing, leases, settlements, waits
+from graftport_dagster.store.bulk_operations import BulkLine, OpenBulk
 from graftport_dagster.store.database import Database, over_restarts
 from graftport_dagster.store.landing import LoadInput
 from graftport_dagster.store.leases import Lease
@@ -98,6 +99,40 @@ class Loads:
         with self._database.write() as connection:
             leases.check(connection, lease)
             settlements.intend(connection, lease, intents, run, self._now())
+
+    def begin_bulk(
+        self, lease: Lease, run: Run, token: str, lines: Sequence[BulkLine], intents: Sequence[Intent]
+    ) -> None:
+        """Writes a bulk operation that is about to be asked for, with its lines and intents. Raises LeaseLostError."""
+        if run.options.dry_run:
+            raise BrokenPromiseError("A dry run was about to send something.", code="DRY_RUN_WRITES")
+        now = self._now()
+        with self._database.write() as connection:
+            leases.check(connection, lease)
+            settlements.intend(connection, lease, intents, run, now)
+            bulk_operations.begin(connection, lease, run, token, lines, now)
+
+    def name_bulk(self, lease: Lease, token: str, gid: str) -> None:
+        """Writes what Shopify calls the operation. Raises LeaseLostError."""
+        with self._database.write() as connection:
+            leases.check(connection, lease)
+            bulk_operations.name(connection, lease, token, gid)
+
+    def end_bulk(self, lease: Lease, token: str) -> None:
+        """Forgets an operation: it is over, and its lines are settled or left to be sent. Raises LeaseLostError."""
+        with self._database.write() as connection:
+            leases.check(connection, lease)
+            bulk_operations.end(connection, lease, token)
+
+    def open_bulks(self, migration: str, store_gid: str, resource_type: ResourceType) -> list[OpenBulk]:
+        """Operations that an earlier load has left, the oldest first: to be cleared up before anything is sent."""
+        with self._database.read() as connection:
+            return bulk_operations.still_open(connection, migration, store_gid, resource_type)
+
+    def bulk_lines(self, lease: Lease, token: str, numbers: Collection[int]) -> dict[int, BulkLine]:
+        """Line → record, of these lines of an operation."""
+        with self._database.read() as connection:
+            return bulk_operations.lines_of(connection, lease, token, numbers)
 
     def open_steps(self, migration: str, store_gid: str, resource_type: ResourceType) -> list[OpenStep]:
         """Steps without an outcome, by record and step: to be verified before anything else."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.store import payloads, schema, story
+from graftport_dagster.store.bulk_operations import BulkLine, OpenBulk
 from graftport_dagster.store.database import Database
 from graftport_dagster.store.fingerprints import Fingerprint, Fingerprints
 from graftport_dagster.store.forgetting import Forgetting
@@ -28,11 +29,10 @@ from graftport_dagster.store.staged_records import StagedRecords, StagedResult, 
 from graftport_dagster.store.stores import KnownStore, SchedulePause, Stores
 
 __all__ = [
-    "Dataset", "Fingerprint", "Fingerprints", "IncompleteRecords", "Intent", "KnownStore", "Lease", "LoadInput",
-    "Loads", "MappingVersion", "MappingVersions", "OpenStep", "Pin", "Purged", "RecordStore", "Runs", "SchedulePause",
-    "Selection", "Settlement", "SourceFile", "SourceFiles", "SourceRecords", "StagedRecords", "StagedResult",
-    "Stores", "TransformInput",
-    "TransformScope", "Upserted", "Wave", "Which",
+    "BulkLine", "Dataset", "Fingerprint", "Fingerprints", "IncompleteRecords", "Intent", "KnownStore", "Lease",
+    "LoadInput", "Loads", "MappingVersion", "MappingVersions", "OpenBulk", "OpenStep", "Pin", "Purged",
+    "RecordStore", "Runs", "SchedulePause", "Selection", "Settlement", "SourceFile", "SourceFiles", "SourceRecords",
+    "StagedRecords", "StagedResult", "Stores", "TransformInput", "TransformScope", "Upserted", "Wave", "Which",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, text
 from graftport_dagster.errors import SchemaTooNewError, TransientError
 from graftport_dagster.store.database import Database, set_wal, table_names
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _UPGRADE_SECONDS = 120
 _LOCK = "graftport:schema"

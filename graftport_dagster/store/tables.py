@@ -129,6 +129,20 @@ record_steps = Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
+# Bulk operations whose results are not settled yet; `gid` is empty while Shopify's answer is not known.
+bulk_operations = Table(
+    "bulk_operations", metadata,
+    *_key("migration", "store_gid", "resource_type", "token"), *_texts("gid", "run_id"), *_moments("sent_at"),
+)  # fmt: skip
+
+# `payload_hash`: empty where the line does not carry the record's whole payload.
+bulk_lines = Table(
+    "bulk_lines", metadata,
+    *_key("migration", "store_gid", "resource_type", "token"),
+    Column("line", Number, primary_key=True, autoincrement=False), *_texts("source_id", "payload_hash"),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
 # Append-only. `notable`: 1 where the attempt belongs in an error group or among the reasons for not landing.
 attempts = Table(
     "attempts", metadata,

@@ -11,13 +11,15 @@ import pytest
 import requests
 
 from graftport_dagster.loaders import preflight
+from graftport_dagster.loaders.bulk_operation import Limits
 from graftport_dagster.loaders.groups import group_hashes
-from graftport_dagster.loaders.loader import Loading, Tally
+from graftport_dagster.loaders.loader import Loading
 from graftport_dagster.loaders.plan import LoadContext
 from graftport_dagster.loaders.redirect_import import RedirectImport
 from graftport_dagster.loaders.registry import loadable, loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal, Rehearsed
 from graftport_dagster.loaders.routes import Routes, reopened
+from graftport_dagster.loaders.tally import Tally
 from graftport_dagster.migration import Defaults, Destination, Migration
 from graftport_dagster.records import JsonObject, Phase, ResourceType, Run, RunOptions, SourceRecord
 from graftport_dagster.shopify.client import Shop
@@ -96,6 +98,7 @@ class World:
         should_stop: Callable[[], bool] = lambda: False,
         stops_calls: bool = False,
         imports: bool = False,
+        by_bulk: Limits | None = None,
         **options: Any,
     ) -> Tally:
         """`stops_calls`: calls that wait are given up too once it is to stop, as a run's are."""
@@ -122,7 +125,7 @@ class World:
         try:
             if imports:
                 return RedirectImport(context, shop, lease, sleep=lambda _seconds: None).run()
-            return Loading(loader_for(resource_type), context, shop, lease).run()
+            return Loading(loader_for(resource_type), context, shop, lease, by_bulk=by_bulk).run()
         finally:
             self.store.loads.release(lease)
             shop.close()

@@ -3,9 +3,9 @@
     python -m benchmarks.shop --platform woocommerce [--products 1000] [--customers 2000] [--orders 3000] [--seed 1]
 
 The source is a simulated Magento or WooCommerce of a process of its own, its rows cross-referenced, orders with
-refunds and shipments. Printed per type: what was read, what landed and how, how long it took; then what the store
-holds against what landed, object by object and orders to the cent; then the second run, which must send nothing.
-10,000 products, 20,000 customers and 30,000 orders take some hours of two cores, most of them the simulator's.
+refunds and shipments; or a simulated Shopify, into which such a WooCommerce was moved before. Printed per type: what
+was read, what landed and how, how long it took; then what the store holds against what landed, object by object and
+orders to the cent; then the second run, which must send nothing.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,11 @@ SOURCES = {
         'url: "{url}", consumer_key: "env:BENCH_KEY", consumer_secret: "env:BENCH_SECRET", '
         'access_token: "env:BENCH_TOKEN", access_token_secret: "env:BENCH_TOKEN_SECRET"'
     ),
+    "shopify": 'shop: "{url}", access_token: "env:BENCH_SHOPIFY"',
 }
 SECRETS = {
     "BENCH_KEY": "ck_simulated", "BENCH_SECRET": "cs_simulated", "BENCH_TOKEN": "at_simulated",
-    "BENCH_TOKEN_SECRET": "ats_simulated",
+    "BENCH_TOKEN_SECRET": "ats_simulated", "BENCH_SHOPIFY": "bench",
 }  # fmt: skip
 # Its keys go over plain http only where a proxy in front of it has ended TLS.
 OPTIONS: dict[str, tuple[str, ...]] = {"woocommerce": ("--behind-tls",), "magento": ()}
@@ -46,10 +47,13 @@ MIGRATION = """
 source: {{type: {platform}, {source}}}
 destination: {{shop: "{shop}", access_token: "env:BENCH_SHOPIFY", concurrency: 8}}
 locations: {{{locations}}}
-settings: {{status: as_source, excluded_countries: [US]}}
+settings: {{{settings}}}
+options: {{adopt_existing: {adopt}}}
 """
 # The simulated Magento has stock in two places; both are sold from the store's one.
-LOCATIONS = {"woocommerce": "", "magento": "alps: Shop location"}
+LOCATIONS = {"woocommerce": "", "magento": "alps: Shop location", "shopify": ""}
+# Of a Shopify shop everything is as it was, and its first market is the new one's first market.
+SETTINGS = {"shopify": "keep_publications: true"}
 
 
 def main() -> None:
@@ -61,21 +65,43 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    os.environ.update({"BENCH_SHOPIFY": "bench", **SECRETS})
+    os.environ.update(SECRETS)
     size = [f"--{name}={getattr(asked, name)}" for name in ("products", "customers", "orders", "seed")]
     with tempfile.TemporaryDirectory() as name:
         os.environ["GRAFTPORT_STATE"] = name
-        ours = ("graftport_dagster.simulator", "--plan", "unlimited", "--state", f"{name}/shopify.db")
-        theirs = (f"graftport_dagster.simulator.{asked.platform}", *size, *OPTIONS[asked.platform])
-        with _serving(*theirs) as source, _serving(*ours) as shop:
-            settings = SOURCES[asked.platform].format(url=source)
-            file = Path(name) / "shop.yaml"
-            file.write_text(
-                MIGRATION.format(
-                    platform=asked.platform, source=settings, shop=shop, locations=LOCATIONS[asked.platform]
-                )
-            )
-            _measure(Path(name), read_migration(file), shop)
+        with _source(asked.platform, size, Path(name)) as source, _store(f"{name}/shopify.db") as shop:
+            _measure(Path(name), _migration(Path(name) / "shop.yaml", asked.platform, source, shop), shop)
+
+
+def _store(state: str) -> AbstractContextManager[str]:
+    return _serving("graftport_dagster.simulator", "--plan", "unlimited", "--state", state)
+
+
+@contextmanager
+def _source(platform: str, size: list[str], folder: Path) -> Iterator[str]:
+    if platform != "shopify":
+        with _serving(f"graftport_dagster.simulator.{platform}", *size, *OPTIONS[platform]) as url:
+            yield url
+        return
+    with _store(f"{folder}/old.db") as old:
+        with (
+            _source("woocommerce", size, folder) as first,
+            RecordStore.open(f"sqlite:///{folder}/old_records.db") as it,
+        ):
+            _run(it, _migration(folder / "old.yaml", "woocommerce", first, old), "before")
+        yield old
+
+
+def _migration(file: Path, platform: str, source: str, shop: str) -> Migration:
+    settings = SOURCES[platform].format(url=source)
+    file.write_text(
+        MIGRATION.format(
+            platform=platform, source=settings, shop=shop, locations=LOCATIONS[platform],
+            settings=SETTINGS.get(platform, "status: as_source, excluded_countries: [US]"),
+            adopt="by_natural_key" if platform == "shopify" else "never",
+        )
+    )  # fmt: skip
+    return read_migration(file)
 
 
 @contextmanager
@@ -103,6 +129,8 @@ def _measure(folder: Path, migration: Migration, shop: str) -> None:
         for row in audit(store, asked, migration.slug, gid, _types(migration)):
             money = "; ".join(f"{currency} {of}" for currency, of in row.get("sums", {}).items())
             print(f"{row['resource_type']:<16}{row['there']:,} of {row['landed']:,} there; ok: {row['ok']} {money}")
+            for one in row.get("differing", ())[:3]:
+                print(f"  {one}")
         asked.close()
         before = _writes(shop)
         again, cpu_again = _run(store, migration, "again")

@@ -48,6 +48,7 @@ def order(number_of: str, rows: Sequence[Cells], find: FindVariant, customer: st
         "cancelledAt": _moment(first, "cancelled at") or _moment(first, "canceled at"),
         "displayFinancialStatus": status, "discountCodes": listed(first.get("discount code", "")),
         "customer": {"id": customer} if customer else None,
+        "totalPriceSet": _bag(_amount(first, "total"), first["currency"]),
         "customAttributes": [
             {"key": key.strip(), "value": value.strip()}
             for key, mark, value in (line.partition(":") for line in notes.splitlines()) if mark and value.strip()
@@ -148,7 +149,7 @@ def _refunds(first: Cells) -> Iterator[JsonObject]:
     if back > 0:
         yield {
             "id": "gid://shopify/Refund/refunded", "note": None, "processedAt": None, "refundLineItems": [],
-            "refundShippingLines": [],
+            "refundShippingLines": [], "totalRefundedSet": _bag(back, first["currency"]),
             "transactions": [{
                 "id": "gid://shopify/OrderTransaction/refunded", "kind": "REFUND", "status": "SUCCESS",
                 "gateway": first.get("payment method", "").strip() or "manual",

@@ -13,8 +13,9 @@ from graftport_dagster import pipeline
 from graftport_dagster.errors import WriteBrakeError
 from graftport_dagster.loaders.groups import field_groups
 from graftport_dagster.loaders.registry import loadable
-from graftport_dagster.migration import Defaults, FileSpec, SourceSettings
+from graftport_dagster.migration import Defaults, FileSpec
 from graftport_dagster.records import Phase, ResourceType, RunOptions
+from graftport_dagster.source_settings import FilesSettings
 from tests.loaders.every_type import BLOGS, CARDS, MARKETS, MEANINGLESS, SAMPLES, SITUATIONS, Sample
 
 World = Any
@@ -152,7 +153,7 @@ def is_braked(world: World, resource_type: ResourceType) -> None:
     folder: Path = world.migration.folder
     spec = FileSpec(path="rows.jsonl", id_column="id")
     world.migration = world.migration.model_copy(update={
-        "source": SourceSettings(files={resource_type: spec}), "resource_types": [resource_type],
+        "source": FilesSettings(files={resource_type: spec}), "resource_types": [resource_type],
         "options": Defaults(on_source_delete="delete"),
     })  # fmt: skip
 

@@ -16,10 +16,11 @@ import requests
 
 from graftport_dagster import pipeline
 from graftport_dagster.errors import GraftportError
-from graftport_dagster.migration import Destination, FileSpec, Migration, SourceSettings
+from graftport_dagster.migration import Destination, FileSpec, Migration
 from graftport_dagster.pipeline import source_files
 from graftport_dagster.records import Phase, ResourceType, Run, RunItem, RunOptions
 from graftport_dagster.retention import Retention
+from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.taken_files import stamp_of
 from graftport_dagster.store.record_store import RecordStore, Which
 from tests.conftest import Clock
@@ -88,7 +89,7 @@ def dropping(
     opened: list[RecordStore] = []
 
     def make(keep: Literal["keep", "move", "delete"], specs: Specs | None = None, **settings: Any) -> Drop:
-        given = settings.pop("source", None) or SourceSettings(
+        given = settings.pop("source", None) or FilesSettings(
             files={COLLECTIONS: specs or FileSpec(path="c.csv", id_column="id")}
         )
         migration = Migration(
@@ -239,7 +240,7 @@ def test_a_file_of_several_types_goes_when_all_of_them_are_done_with_it(
     dropping: Callable[..., Drop],
 ) -> None:
     export = Path(__file__).parents[2] / "data/demo/products.csv"
-    source = SourceSettings(platform="magento", magento_export=FileSpec(path="products.csv"))
+    source = FilesSettings(platform="magento", magento_export=FileSpec(path="products.csv"))
     drop = dropping("move", source=source)
     (drop.folder / "mappings/collections.jsonata").unlink()
     text = export.read_text().splitlines(keepends=True)

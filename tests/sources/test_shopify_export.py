@@ -159,6 +159,10 @@ def test_an_order_comes_to_its_sums_with_what_only_they_say(folder: Path) -> Non
     assert [(it["title"], it["rate"], amount(it["priceSet"])) for it in made["taxLines"]] == [("TVA", "0.2", "15.84")]
     assert [(it["kind"], amount(it["amountSet"])) for it in made["transactions"]] == [("SALE", "95.00")]
     assert first["refunds"][0]["transactions"][0]["amount"] == "10.00"
+    assert {name: it["amount"] for name, it in first["source_totals"].items()} == {
+        "total": "95.00",
+        "refunded": "10.00",
+    }
     assert "lineItems" not in first["fulfillments"][0]
     assert made["billingAddress"]["firstName"] == "Ada Augusta"
     assert made["customAttributes"] == [{"key": "gift", "value": "yes"}, {"key": "wrapped by", "value": "Anna"}]

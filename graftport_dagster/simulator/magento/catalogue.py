@@ -22,6 +22,8 @@ _THINGS = (
     "Gloves",
 )
 _TYPES = ("configurable", "simple", "configurable", "virtual", "simple", "downloadable", "bundle", "grouped")
+# So many products lie hours apart, and more of them closer together.
+_UNHURRIED = 500
 _START = datetime(2023, 1, 1, 8)  # noqa: DTZ001 - Magento writes UTC without a zone
 _PATHS = ("Default Category", "Default Category/Men", "Default Category/Men/Jackets", "Default Category/Women",
           "Default Category/Women/Jackets", "Default Category/Gear", "Default Category/Gear/Tents & Bags")  # fmt: skip
@@ -38,10 +40,13 @@ class Catalogue:
         self.by_sku: dict[str, Thing] = {}
         self._attributes = {one["attribute_code"]: one for one in attributes}
         self._moment = _START
+        self._haste = 1
         self._make_categories()
 
     def make(self, count: int) -> None:
         """So many products that a customer sees; children come in addition."""
+        # Also those of a large shop lie in the past.
+        self._haste = max(1, count // _UNHURRIED)
         for number in range(count):
             kind = _TYPES[number % len(_TYPES)]
             getattr(self, f"_{kind}")(number)
@@ -204,7 +209,7 @@ class Catalogue:
         return next(str(one["label"]) for one in self._attributes[code]["options"] if one["value"] == value)
 
     def _next_moment(self) -> datetime:
-        self._moment += timedelta(minutes=self.random.randint(3, 600))
+        self._moment += timedelta(seconds=self.random.randint(3, 600) * 60 // self._haste)
         return self._moment
 
 

@@ -5,9 +5,10 @@ group are alternatives, groups narrow; pages count from 1; without pageSize ever
 past the end repeats the last one in older versions; without an order rows come as the database likes.
 """
 
+import operator
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -43,7 +44,8 @@ class Traps:
 
 def answer(things: list[Thing], query: Mapping[str, str], traps: Traps, *, key: str = "entity_id") -> Thing:
     """`{items, search_criteria, total_count}`. `key`: what `entity_id` means for these things."""
-    chosen = [thing for thing in things if _fits(thing, _groups(query), key)]
+    groups = [[_condition(each, key) for each in group] for group in _groups(query)]
+    chosen = [thing for thing in things if all(any(holds(thing) for holds in group) for group in groups)]
     chosen = _ordered(chosen, query, traps, key)
     size = _whole(query, "pageSize", "page_size", otherwise=0)
     page = max(1, _whole(query, "currentPage", "current_page", otherwise=1))
@@ -119,10 +121,6 @@ def _told(query: Mapping[str, str]) -> list[Thing]:
     return [{"filters": [{"condition_type": "eq", **each} for each in group]} for group in _groups(query)]
 
 
-def _fits(thing: Thing, groups: list[list[Thing]], key: str) -> bool:
-    return all(any(_matches(thing, each, key) for each in group) for group in groups)
-
-
 def value_of(thing: Thing, name: str, key: str = "entity_id") -> Any:
     """A field, `entity_id` by what it is called here, or a custom attribute."""
     if name == "entity_id":
@@ -133,30 +131,50 @@ def value_of(thing: Thing, name: str, key: str = "entity_id") -> Any:
     return next((one["value"] for one in attributes if one["attribute_code"] == name), None)
 
 
-def _matches(thing: Thing, asked: Thing, key: str) -> bool:
-    value, wanted = value_of(thing, asked.get("field", ""), key), str(asked.get("value", ""))
-    kind = asked.get("condition_type", "eq")
+def _condition(asked: Thing, key: str) -> Callable[[Thing], bool]:
+    """One filter, read once for a whole list."""
+    field_name, wanted, kind = asked.get("field", ""), str(asked.get("value", "")), asked.get("condition_type", "eq")
     if kind in ("null", "notnull"):
-        return bool((value is None) == (kind == "null"))
-    if value is None:
-        return False
+        return lambda thing: (value_of(thing, field_name, key) is None) == (kind == "null")
+    matches = _test(kind, wanted)
+
+    def holds(thing: Thing) -> bool:
+        value = value_of(thing, field_name, key)
+        return value is not None and matches(value)
+
+    return holds
+
+
+def _test(kind: str, wanted: str) -> Callable[[Any], bool]:
+    """Whether a value that is there is as wanted."""
     if kind in ("in", "nin"):
-        return bool((str(value) in wanted.split(",")) == (kind == "in"))
+        listed = frozenset(wanted.split(","))
+        return lambda value: (str(value) in listed) == (kind == "in")
     if kind == "like":
-        pattern = ".*".join(re.escape(part) for part in wanted.split("%"))
-        return re.fullmatch(pattern, str(value), re.IGNORECASE) is not None
-    left, right = _comparable(value), _comparable(wanted)
-    if type(left) is not type(right):
-        left, right = str(value), wanted
-    compared: dict[str, bool] = {
-        "eq": left == right, "neq": left != right, "gt": left > right, "gteq": left >= right, "lt": left < right,
-        "lteq": left <= right, "from": left >= right, "to": left <= right,
-    }  # fmt: skip
-    if kind not in compared:
+        pattern = re.compile(".*".join(re.escape(part) for part in wanted.split("%")), re.IGNORECASE)
+        return lambda value: pattern.fullmatch(str(value)) is not None
+    compare = _COMPARED.get(kind)
+    if compare is None:
         raise WrongQuestionError(
             "Internal Error. Details are available in Magento log file. Report ID: webapi-1", [], 500
         )
-    return compared[kind]
+    right = _comparable(wanted)
+    # Ids are most of what is asked for, by far.
+    whole = int(wanted) if re.fullmatch(r"\d{1,18}", wanted) else None
+
+    def compared(value: Any) -> bool:
+        if whole is not None and type(value) is int:
+            return bool(compare(value, whole))
+        left = _comparable(value)
+        return bool(compare(left, right) if type(left) is type(right) else compare(str(value), wanted))
+
+    return compared
+
+
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq, "neq": operator.ne, "gt": operator.gt, "gteq": operator.ge, "lt": operator.lt,
+    "lteq": operator.le, "from": operator.ge, "to": operator.le,
+}  # fmt: skip
 
 
 def _comparable(value: Any) -> Any:
@@ -185,5 +203,7 @@ def _ordered(things: list[Thing], query: Mapping[str, str], traps: Traps, key: s
 
 
 def _sortable(value: Any) -> tuple[int, Any]:
+    if type(value) is int:
+        return False, value
     comparable = _comparable("" if value is None else value)
     return (isinstance(comparable, str), comparable)

@@ -34,6 +34,8 @@ class Shop:
             "sets": house.SETS, "sources": house.SOURCES,
         }  # fmt: skip
         self._now = now
+        # Things by list and field, until the shop is edited.
+        self._found: dict[tuple[str, str], dict[str, Thing]] = {}
 
     @classmethod
     def made(cls, seed: int, *, products: int = 24, customers: int = 9, orders: int = 20) -> "Shop":
@@ -76,7 +78,12 @@ class Shop:
     def find(self, name: str, key: object, *, by: str = "") -> Thing | None:
         """A thing by its key, or by another field."""
         field = by or KEYS[name]
-        return next((one for one in self.lists[name] if str(one.get(field)) == str(key)), None)
+        known = self._found.get((name, field))
+        if known is None:
+            # The first of each key, as a search from the front would find it.
+            known = {str(one.get(field)): one for one in reversed(self.lists[name])}
+            self._found[name, field] = known
+        return known.get(str(key))
 
     def objects(self, name: str) -> list[Thing]:
         """A list by its name; none is there under another."""
@@ -90,6 +97,7 @@ class Shop:
         name = change.get("list", "")
         if name not in self.lists:
             raise UnknownThingError(f"there is no list {name!r}; there are {', '.join(self.lists)}")
+        self._found.clear()
         if "replace" in change:
             self.lists[name] = list(change["replace"])
             return {"count": len(self.lists[name])}
@@ -103,8 +111,10 @@ class Shop:
             raise UnknownThingError(f"no {name} has the id {change.get('id')}")
         if change.get("delete"):
             things.remove(found)
+            self._found.clear()
             return found
         found |= change.get("set", {})
+        self._found.clear()
         if "updated_at" in found and not change.get("silently") and "updated_at" not in change.get("set", {}):
             found["updated_at"] = text_of(self._now())
         return found

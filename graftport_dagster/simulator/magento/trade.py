@@ -8,6 +8,7 @@ Totals are reckoned as Magento does: by line, rounded, in each currency apart.
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from graftport_dagster.simulator.magento.bills import Bill, Line
@@ -22,6 +23,8 @@ _TOWNS = (
     "(512) 555-0101"),
 )  # fmt: skip
 _FATES = ("complete", "complete", "processing", "refunded", "canceled", "partly_refunded", "pending", "shipped_twice")
+# So many customers and orders lie hours apart, and more of them closer together.
+_UNHURRIED = 500
 _START = datetime(2024, 2, 1, 9)  # noqa: DTZ001 - Magento writes UTC without a zone
 _FRANC = Decimal("0.95")
 
@@ -42,10 +45,13 @@ class Trade:
         self.gift_cards: list[Thing] = []
         self._catalogue = catalogue
         self._moment = _START
+        self._haste = 1
         self._item_id = 0
 
     def make(self, *, customers: int, orders: int) -> None:
         """So many of each; rules are always the same few."""
+        # Also those of a large shop lie in the past.
+        self._haste = max(1, (customers + orders) // _UNHURRIED)
         for number in range(1, customers + 1):
             self._customer(number)
         for number in range(1, orders + 1):
@@ -103,12 +109,19 @@ class Trade:
         self.orders.append({name: value for name, value in order.items() if value is not None})
         self._follow(self.orders[-1], fate, at)
 
-    def _lines(self, number: int) -> list[Line]:
-        sellable = [one for one in self._catalogue.products if one["type_id"] in ("simple", "virtual", "downloadable")]
-        owners = {
+    @cached_property
+    def _sellable(self) -> list[Thing]:
+        return [one for one in self._catalogue.products if one["type_id"] in ("simple", "virtual", "downloadable")]
+
+    @cached_property
+    def _owners(self) -> dict[int, Thing]:
+        return {
             child: one for one in self._catalogue.products
             for child in one["extension_attributes"].get("configurable_product_links", ())
         }  # fmt: skip
+
+    def _lines(self, number: int) -> list[Line]:
+        sellable, owners = self._sellable, self._owners
         lines = []
         for place in range(1 + number % 3):
             product = sellable[(number * 5 + place * 3) % len(sellable)]
@@ -285,5 +298,5 @@ class Trade:
             })  # fmt: skip
 
     def _next_moment(self) -> datetime:
-        self._moment += timedelta(minutes=self.random.randint(3, 600))
+        self._moment += timedelta(seconds=self.random.randint(3, 600) * 60 // self._haste)
         return self._moment

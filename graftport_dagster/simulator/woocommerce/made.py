@@ -16,17 +16,23 @@ _T = TypeVar("_T")
 _CENT = Decimal("0.01")
 # The shop's own clock is an hour ahead of UTC, so that local and GMT times differ.
 _OFFSET = timedelta(hours=1)
+# So many things of a made shop lie hours apart, and more of them closer together.
+UNHURRIED = 500
 _START = datetime(2023, 3, 1, 8, tzinfo=UTC)
 
 
 class Maker:
-    """Draws from a seed; gives each thing the next id, and moments that go forward."""
+    """Draws from a seed; gives each thing the next id, and moments that go forward.
 
-    def __init__(self, seed: int, url: str = "https://shop.example") -> None:
+    `crowd`: how many things there will be, so that also those of a large shop lie in the past.
+    """
+
+    def __init__(self, seed: int, url: str = "https://shop.example", *, crowd: int = 0) -> None:
         self.random = random.Random(seed)  # noqa: S311 - repeatable by intent
         self.url = url
         self._id = 10
         self._moment = _START
+        self._haste = max(1, crowd // UNHURRIED)
 
     def next_id(self) -> int:
         """As WordPress counts: one row of ids for posts of all kinds, with gaps."""
@@ -43,7 +49,7 @@ class Maker:
 
     def times(self, *names: str) -> Thing:
         """`date_created`, `date_created_gmt` and so on, some hours after the ones before."""
-        self._moment += timedelta(minutes=self.random.randint(3, 600))
+        self._moment += timedelta(minutes=self.random.randint(3, 600) / self._haste)
         return {key: value for name in names for key, value in moment(name, self._moment).items()}
 
 

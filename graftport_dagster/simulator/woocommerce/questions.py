@@ -96,7 +96,8 @@ def ask(name: str, things: Sequence[Thing], query: Mapping[str, str], *, may_see
     """A page of the list. Raises InvalidParametersError, PageTooHighError."""
     kind = KINDS[name]
     size, number, offset = _place(kind, query) if name not in _WHOLE else (len(things) + 1, 1, None)
-    found = [it for it in things if all(keeps(it) for keeps in _filters(name, kind, query, may_see_all=may_see_all))]
+    filters = list(_filters(name, kind, query, may_see_all=may_see_all))
+    found = [it for it in things if all(keeps(it) for keeps in filters)]
     found.sort(key=_by(query.get("orderby", kind.order), kind), reverse=not _is_ascending(kind, query))
     pages = -(-len(found) // size)
     if kind.is_wordpress and number > max(pages, 1) and offset is None:
@@ -165,7 +166,8 @@ def _parent(name: str) -> str:
 
 
 def _equal(field: str, value: str) -> Callable[[Thing], bool]:
-    return lambda it: value == "all" or str(it.get(field)) in value.split(",")
+    values = frozenset(value.split(","))
+    return lambda it: value == "all" or str(it.get(field)) in values
 
 
 def _with_status(kind: Kind, query: Mapping[str, str], *, may_see_all: bool) -> Callable[[Thing], bool]:

@@ -35,11 +35,13 @@ class Shop:
         self.settings = settings()
         self.system_status: Thing = system_status("https://shop.example")
         self._now = now
+        # Things by list and id, until the shop is edited.
+        self._found: dict[str, dict[int, Thing]] = {}
 
     @classmethod
     def made(cls, seed: int, *, products: int = 24, customers: int = 9, orders: int = 20) -> "Shop":
         """The shop of a seed: the same one every time."""
-        maker = Maker(seed)
+        maker = Maker(seed, crowd=products + customers + orders)
         catalogue, content = Catalogue(maker), Content(maker)
         trade = Trade(maker, catalogue)
         catalogue.make(products)
@@ -85,8 +87,14 @@ class Shop:
 
     def find(self, name: str, number: int) -> Thing | None:
         """A thing by its id; among products a variation as well, as in WooCommerce."""
-        variations = [it for lists in self.nested["variations"].values() for it in lists] if name == "products" else []
-        return next((it for it in [*self.lists[name], *variations] if it["id"] == number), None)
+        known = self._found.get(name)
+        if known is None:
+            variations = self.nested["variations"].values() if name == "products" else ()
+            below = [it for lists in variations for it in lists]
+            # The first of each id, as a search from the front would find it.
+            known = {it["id"]: it for it in reversed([*self.lists[name], *below])}
+            self._found[name] = known
+        return known.get(number)
 
     def below(self, name: str, parent: int) -> list[Thing]:
         """The list that belongs to a parent."""
@@ -104,6 +112,7 @@ class Shop:
         `silently` leaves the modified date as it is. Raises UnknownThingError.
         """
         things = self._list_of(change)
+        self._found.clear()
         if "replace" in change:
             things[:] = change["replace"]
             return {}

@@ -5,6 +5,7 @@ rounded per line, an order's totals are the sums of its lines.
 """
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from graftport_dagster.simulator.woocommerce.catalogue import Catalogue
@@ -137,8 +138,12 @@ class Trade:
         self.orders.append(made)
         self._after(made, place)
 
+    @cached_property
+    def _sold(self) -> list[Thing]:
+        return [it for it in self._catalogue.products if it["type"] in ("simple", "variable")]
+
     def _ware(self) -> tuple[Thing, Thing | None]:
-        sold = [it for it in self._catalogue.products if it["type"] in ("simple", "variable")]
+        sold = self._sold
         product = self._maker.pick(sold)
         choices = self._catalogue.variations.get(product["id"])
         return product, self._maker.pick(choices) if choices else None
@@ -252,8 +257,8 @@ class Trade:
         ] if whole else []  # fmt: skip
         everything = [*back, *shipping]
         amount = -(_sum(everything, "total") + _sum(everything, "total_tax"))
-        if whole:
-            amount = Decimal(order["total"])
+        # A fee below nothing may leave less to pay back than a line cost.
+        amount = Decimal(order["total"]) if whole else min(amount, Decimal(order["total"]))
         reason = "Returned" if whole else ""
         self.refunds.setdefault(order["id"], []).append({
             "id": number, "parent_id": order["id"], **self._maker.times("date_created"), "amount": f"{amount}",

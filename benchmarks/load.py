@@ -1,6 +1,6 @@
 """Records landed per CPU-second of our process, and calls per product, against a trivial local server.
 
-    python -m benchmarks.load [--records 5000]
+    python -m benchmarks.load [--records 5000] [--ways 1000]
 
 Every record's intent, call and outcome are on disk in the record store, as in a real load. The server
 answers `productSet` and publications from memory and does nothing else, so that what is measured is
@@ -113,7 +113,9 @@ def main() -> None:
     """Stages generated products, loads them, and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=5000)
-    records = parser.parse_args().records
+    parser.add_argument("--ways", type=int, default=1000, help="products that go both ways; 0: none")
+    asked = parser.parse_args()
+    records = asked.records
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     server.start()
@@ -122,13 +124,31 @@ def main() -> None:
         os.environ["GRAFTPORT_STATE"] = folder
         os.environ["BENCH_TOKEN"] = "bench"
         _measure(url, Path(folder), records)
+        if asked.ways:
+            _both_ways(Path(folder), asked.ways)
     server.kill()
+
+
+def _both_ways(folder: Path, products: int) -> None:
+    """The calls and points of the same products, called and in bulk."""
+    from benchmarks.network import run_once, simulator, write_shop
+
+    (folder / "ways").mkdir()
+    for way, threshold in (("by calls", 0), ("by bulk", 1)):
+        own = folder / "ways" / way.replace(" ", "-")
+        own.mkdir()
+        with simulator(own, latency_ms=0) as url:
+            write_shop(own / "shop", url, products, bulk_threshold=threshold)
+            did = run_once(own / "shop", "run")
+        calls, points = did["products calls"], did["products points"]
+        told = f"{calls:,} calls, {points:,} points, {points / 100:,.0f} s of a standard plan's rate"
+        print(f"{products:,} products {way:<14}{told} ({did['result']})")
 
 
 def _measure(url: str, folder: Path, records: int) -> None:
     from graftport_dagster import pipeline
     from graftport_dagster.loaders.groups import group_hashes
-    from graftport_dagster.migration import Destination, Migration
+    from graftport_dagster.migration import Defaults, Destination, Migration
     from graftport_dagster.records import Phase, ResourceType, Run, RunOptions, SourceRecord
     from graftport_dagster.shopify.documents import document
     from graftport_dagster.source_settings import FilesSettings
@@ -137,6 +157,7 @@ def _measure(url: str, folder: Path, records: int) -> None:
     migration = Migration(
         slug="bench", folder=folder, source=FilesSettings(platform="bench"),
         destination=Destination(shop=url, access_token="env:BENCH_TOKEN"), resource_types=[ResourceType.PRODUCTS],
+        options=Defaults(bulk_threshold=0),
     )  # fmt: skip
     options = RunOptions(phases=(Phase.LOAD,))
     products = ResourceType.PRODUCTS

@@ -57,6 +57,7 @@ source:
     redirects: {{path: redirects.jsonl, id_column: path}}
 resource_types: [products, redirects]
 destination: {{shop: "{url}", access_token: "env:BENCH_TOKEN", verify_after_seconds: {verify}, timeout_seconds: 10}}
+options: {{bulk_threshold: {bulk}}}
 """
 
 
@@ -112,10 +113,12 @@ def simulator(folder: Path, *, latency_ms: int = LATENCY_MS) -> Iterator[str]:
         server.communicate()
 
 
-def write_shop(folder: Path, url: str, records: int, verify: float = VERIFY_AFTER_SECONDS) -> None:
-    """The migration file, its rows and its mappings."""
+def write_shop(
+    folder: Path, url: str, records: int, verify: float = VERIFY_AFTER_SECONDS, *, bulk_threshold: int = 0
+) -> None:
+    """The migration file, its rows and its mappings; every record is called unless a threshold is given."""
     (folder / "mappings").mkdir(parents=True)
-    (folder / "shop.yaml").write_text(SETTINGS.format(url=url, verify=verify))
+    (folder / "shop.yaml").write_text(SETTINGS.format(url=url, verify=verify, bulk=bulk_threshold))
     (folder / "mappings" / "products.jsonata").write_text(PRODUCT)
     (folder / "mappings" / "redirects.jsonata").write_text(REDIRECT)
     products = [
@@ -139,6 +142,8 @@ def run_once(folder: Path, run_id: str, phases: tuple[Phase, ...] = tuple(Phase)
                     if phase is Phase.LOAD:
                         counts.update(item.counts)
                         counts["calls"] += item.api_calls
+                        counts[f"{resource_type} calls"] += item.api_calls
+                        counts[f"{resource_type} points"] += round(item.api_cost)
         result = pipeline.finish_run(store, run_id).result
     return {**counts, "seconds": time.perf_counter() - begun, "result": str(result)}
 

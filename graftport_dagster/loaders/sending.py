@@ -40,7 +40,8 @@ _KEY_LIVES = timedelta(hours=23)
 _CLOCKS_DIFFER = timedelta(minutes=2)
 
 
-_NOT_TOLD = UnknownOutcomeError("The bulk operation did not say what became of the record.", code="NO_RESULT")
+# A call that would be refused for longer than so many seconds is not sent.
+_SOON = 60.0
 
 
 class GoneError(LoadRejectedError):
@@ -229,8 +230,9 @@ class Sender:
         for plan, line in lines:
             try:
                 answers.append((plan, read_line(line)))
-            except TransientError:
-                results.append(Sent(plan, error=_NOT_TOLD) if recovers else self.send(plan))
+            except TransientError as error:
+                is_for_long = error.retry_after > _SOON
+                results.append(Sent(plan, error=error) if recovers or is_for_long else self.send(plan))
             except Exception as error:  # noqa: BLE001 - carried to the calling thread, which classifies it
                 results.append(Sent(plan, error=masked_error(error, plan)))
         if recovers:

@@ -104,7 +104,8 @@ def _send(work: Work, loader: Loader, context: LoadContext, shop: Shop, done: Lo
     done.counts.update({str(outcome): number for outcome, number in tally.outcomes.items()})
     done.api_calls, done.api_cost, done.fatal = tally.calls, tally.cost, tally.fatal
     if tally.operations:
-        done.notes.append(f"{tally.in_bulk} of {to_do} records went by bulk, in {tally.operations} operations.")
+        operations = f"{tally.operations} operation{'s' if tally.operations > 1 else ''}"
+        done.notes.append(f"{tally.in_bulk} of {to_do} records went by bulk, in {operations}.")
     if done.fatal is not None or work.should_stop():
         done.counts["not_reached"] = to_do - tally.seen
     if done.counts["held"]:

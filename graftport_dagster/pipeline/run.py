@@ -287,8 +287,8 @@ def _not_kept(work: Work, item: RunItem) -> int:
 
 
 def _left(phase: Phase, did: _Did) -> bool:
-    """Whether a stop left something undone; an extract cannot know what it did not read."""
-    return phase is Phase.EXTRACT or did.counts["not_reached"] > 0
+    """Whether a stop left something undone, or unsaid; an extract cannot know what it did not read."""
+    return phase is Phase.EXTRACT or did.counts["not_reached"] > 0 or did.counts["unknown"] > 0
 
 
 def _described(work: Work, item: RunItem) -> RunItem:

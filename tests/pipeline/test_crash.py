@@ -96,20 +96,25 @@ def _product(product: dict[str, Any], collections: dict[str, str]) -> Any:
     return product["title"], product["status"], len(product["publications"]), variants, files, members
 
 
-def _migration(folder: Path, url: str) -> Migration:
+def _migration(folder: Path, url: str, *, by_bulk: bool = False) -> Migration:
     """The demo's shop with all that it has, for a store that decides soon."""
     destination = Destination(
         shop=url, access_token="env:SIMULATOR_TOKEN", verify_after_seconds=VERIFY_AFTER_SECONDS, timeout_seconds=5
     )
+    demo = read_migration(DEMO / "demo.yaml")
+    options = demo.options.model_copy(update={"bulk_threshold": int(by_bulk)})
     own = {"slug": "shop", "folder": folder, "destination": destination, "resource_types": list(pipeline.loadable())}
-    return read_migration(DEMO / "demo.yaml").model_copy(update=own)
+    return demo.model_copy(update=own | {"options": options})
 
 
-def _run(folder: Path, url: str, run_id: str, phases: tuple[Phase, ...] = tuple(Phase)) -> list[RunItem]:
+def _run(
+    folder: Path, url: str, run_id: str, phases: tuple[Phase, ...] = tuple(Phase), *, by_bulk: bool = False
+) -> list[RunItem]:
     """All types in order, as the job does it."""
     with RecordStore.open(f"sqlite:///{folder}/records.db") as store:
         options = RunOptions(phases=phases)
-        with pipeline.open_work(_migration(folder, url), options, run_id=run_id, store=store) as work:
+        migration = _migration(folder, url, by_bulk=by_bulk)
+        with pipeline.open_work(migration, options, run_id=run_id, store=store) as work:
             for resource_type in pipeline.loadable():
                 try:
                     for phase in phases:
@@ -124,11 +129,11 @@ def _run(folder: Path, url: str, run_id: str, phases: tuple[Phase, ...] = tuple(
 
 
 def serve_kills() -> None:
-    """Forks a process per line `folder url phases` of standard input: says its pid, then how it ended."""
+    """Forks a process per line `folder url phases by-bulk` of standard input: says its pid, then how it ended."""
     for line in sys.stdin:
-        folder, url, phases = line.split()
+        folder, url, phases, by_bulk = line.split()
         if (pid := os.fork()) == 0:
-            _run(Path(folder), url, "killed", tuple(map(Phase, phases.split(","))))
+            _run(Path(folder), url, "killed", tuple(map(Phase, phases.split(","))), by_bulk=by_bulk == "True")
             os._exit(0)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
@@ -137,11 +142,13 @@ def serve_kills() -> None:
         sys.stdout.flush()
 
 
-def _settles(folder: Path, world: World, phases: tuple[Phase, ...] = tuple(Phase)) -> list[dict[str, int]]:
+def _settles(
+    folder: Path, world: World, phases: tuple[Phase, ...] = tuple(Phase), *, by_bulk: bool = False
+) -> list[dict[str, int]]:
     """Runs until one finds nothing to do; the outcomes of each load."""
     told = []
     for number in range(MOST_RUNS):
-        items = _run(folder, world.url, f"after-{number}", phases)
+        items = _run(folder, world.url, f"after-{number}", phases, by_bulk=by_bulk)
         counts: Counter[str] = Counter()
         for item in items:
             if item.phase == "load":
@@ -238,10 +245,10 @@ def _start_anew(world: World, folder: Path) -> int:
     return _start(world, folder, "extract,transform,load")
 
 
-def _start(world: World, folder: Path, phases: str) -> int:
+def _start(world: World, folder: Path, phases: str, *, by_bulk: bool = False) -> int:
     assert world.loader.stdin is not None
     assert world.loader.stdout is not None
-    world.loader.stdin.write(f"{folder} {world.url} {phases}\n")
+    world.loader.stdin.write(f"{folder} {world.url} {phases} {by_bulk}\n")
     world.loader.stdin.flush()
     return int(world.loader.stdout.readline())
 
@@ -281,6 +288,66 @@ def _survives(world: World, folder: Path, seed: int) -> tuple[int, int]:
 def test_a_killed_load_is_finished_by_plain_runs_with_nothing_twice(world: World, tmp_path: Path) -> None:
     left = [_survives(world, tmp_path / f"point-{seed}", seed) for seed in range(8)]
     assert sum(open_steps for open_steps, _ in left) > 0, "no kill fell between an intent and its answer"
+
+
+def _killed_with_bulk(world: World, folder: Path, seed: int) -> tuple[str, int]:
+    """A load by bulk operations that dies at any moment of its products or customers; how many are left open."""
+    chance = random.Random(seed)
+    world.reset()
+    shutil.copytree(world.staged, folder)
+    slow = {"fault": "bulk_slow", "milliseconds": chance.choice((1, 10))}
+    lost = {"fault": chance.choice(("hangup_after_commit", "commit_after_hangup")), "times": chance.randint(0, 2),
+            "operation": "bulkOperationRunMutation", "seconds": 0.1}  # fmt: skip
+    world.fault({"operation": "productSet", **slow}, {"operation": "customerSet", **slow}, lost, seed=seed)
+    kind, operation = chance.choice((("products", "productSet"), ("customers", "customerSet")))
+    begun = world.asked()
+    # From the first upload of the type on, any number of calls and a moment: before, while and after it runs.
+    calls, moment = chance.randint(0, 6), chance.uniform(0, 0.3)
+    pid = _start(world, folder, "load", by_bulk=True)
+    deadline = time.monotonic() + 60
+    while not _is_about(world, begun, operation) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    reached = world.asked()
+    while world.asked() - reached < calls and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(moment)
+    status = _kill(world, pid)
+    world.fault()
+    with RecordStore.open(f"sqlite:///{folder}/records.db") as store:
+        left = sum(
+            len(store.loads.open_bulks("shop", world.told("")["shop"], ResourceType(one)))
+            for one in ("products", "customers")
+        )
+    return f"seed {seed}: killed in {kind} after {calls} calls and {moment * 1000:.0f} ms, status {status}", left
+
+
+def _is_about(world: World, begun: int, operation: str) -> bool:
+    """Whether a file for this mutation is being asked a place for, or more has happened."""
+    asked = world.told(f"requests?after={begun}")
+    uploads = [one for one in asked if one["operation"] == "stagedUploadsCreate"]
+    return len(uploads) >= (1 if operation == "productSet" else 2)
+
+
+def _survives_with_bulk(world: World, folder: Path, seed: int) -> int:
+    said, left = _killed_with_bulk(world, folder, seed)
+    runs = _settles(folder, world, (Phase.LOAD,), by_bulk=seed % 3 > 0)
+    sys.stdout.write(f"{said}; {left} bulk operations open; then {len(runs)} runs\n")
+    _check(folder, world)
+    return left
+
+
+def test_a_load_killed_with_bulk_operations_under_way_is_finished_by_plain_runs(world: World, tmp_path: Path) -> None:
+    left = [_survives_with_bulk(world, tmp_path / f"bulk-{seed}", seed) for seed in range(3)]
+    assert sum(left) > 0, "no kill fell between a bulk operation and its results"
+
+
+@pytest.mark.slow
+def test_loads_killed_with_bulk_operations_at_many_points_are_finished(world: World, tmp_path: Path) -> None:
+    left = 0
+    for seed in range(2000, 2000 + int(os.environ.get("GRAFTPORT_KILL_BULKS", "40"))):
+        left += _survives_with_bulk(world, tmp_path / "bulk", seed)
+        shutil.rmtree(tmp_path / "bulk")
+    assert left > 0, "no kill fell between a bulk operation and its results"
 
 
 def test_a_run_killed_at_any_moment_is_finished_by_plain_runs_with_nothing_twice(world: World, tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""What the lines of a bulk operation's results say, read as answers of calls."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse
+
+from graftport_dagster.errors import (
+    CredentialsError,
+    GraftportError,
+    LoadRejectedError,
+    RemoteFaultError,
+    ThrottledError,
+)
+from graftport_dagster.shopify import bulk
+from graftport_dagster.shopify.client import read_line
+from graftport_dagster.shopify.documents import document
+
+
+def error(code: str, message: str = "m") -> dict[str, Any]:
+    return {"errors": [{"message": message, "extensions": {"code": code}}], "data": None}
+
+
+def test_a_line_is_read_as_the_answer_of_its_call() -> None:
+    edges = {"edges": [{"node": {"id": "v", "media": {"edges": []}}}]}
+    answer = read_line({"data": {"productSet": {"product": {"variants": edges}, "userErrors": []}}, "__lineNumber": 3})
+    assert answer.data["product"] == {"variants": {"nodes": [{"id": "v", "media": {"nodes": []}}]}}
+    assert (answer.user_errors, answer.calls, answer.cost_actual) == ((), 0, 0.0)
+
+
+def test_a_refused_line_has_the_errors_of_its_call() -> None:
+    said = {"field": ["input", "title"], "message": "is too long", "code": "INVALID"}
+    answer = read_line({"data": {"productSet": {"product": None, "userErrors": [said]}}})
+    assert [(one.field, one.code, one.message) for one in answer.user_errors] == [
+        (("input", "title"), "INVALID", "is too long")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (error("INVALID_VARIABLE"), LoadRejectedError),
+        (error("ACCESS_DENIED"), CredentialsError),
+        (error("THROTTLED"), ThrottledError),
+        (error("VARIANT_THROTTLE_EXCEEDED"), ThrottledError),
+        (error("INTERNAL_SERVER_ERROR"), RemoteFaultError),
+        ({"data": {"productSet": None}}, RemoteFaultError),
+        ({"errors": [{"message": "no code at all"}]}, RemoteFaultError),
+        ({"__lineNumber": 1}, RemoteFaultError),
+    ],
+)
+def test_a_line_without_an_answer_means_what_it_means_of_a_call(
+    line: dict[str, Any], kind: type[GraftportError]
+) -> None:
+    with pytest.raises(kind):
+        read_line(line)
+
+
+def test_what_cannot_be_read_of_a_file_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "results.jsonl"
+    file.write_bytes(b'{"data": 1, "__lineNumber": 1}\n\n{"data": 2}\n[]\n7\n{"__lineNumber": "0"}\n{"__lineNum')
+    assert list(bulk.results(file)) == [(1, {"data": 1, "__lineNumber": 1}), (0, {"__lineNumber": "0"})]
+
+
+def _fields(selections: SelectionSetNode, path: str = "") -> set[str]:
+    found: set[str] = set()
+    for field in selections.selections:
+        assert isinstance(field, FieldNode)
+        name = f"{path}/{field.name.value}"
+        found |= _fields(field.selection_set, name) if field.selection_set else {name}
+    return found
+
+
+def _operation(name: str) -> OperationDefinitionNode:
+    (operation,) = parse(document(name)).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    return operation
+
+
+@pytest.mark.parametrize(
+    ("called", "in_bulk", "elsewhere"),
+    [
+        ("product_set", "product_set_in_bulk", "/productSet/product/media/"),
+        ("customer_set", "customer_set_in_bulk", "-"),
+    ],
+)
+def test_a_line_asks_for_what_its_call_asks_for_with_one_list(called: str, in_bulk: str, elsewhere: str) -> None:
+    asked = {name for name in _fields(_operation(called).selection_set) if not name.startswith(elsewhere)}
+    lines = {name.replace("/edges/node/", "/nodes/") for name in _fields(_operation(in_bulk).selection_set)}
+    assert lines == asked
+    assert document(in_bulk).count("(first:") == 1
+    declared = {one.variable.name.value for one in _operation(in_bulk).variable_definitions}
+    assert declared == {
+        one.variable.name.value for one in _operation(called).variable_definitions if one.variable.name.value != "media"
+    }
+    # By its name an operation is found whose begin was never answered.
+    assert re.match(r"mutation \w+\(", document(in_bulk))

@@ -59,7 +59,8 @@ _SAFE = _words(
 # Of gift cards and discounts the code itself is what must not be seen; elsewhere it is a currency's or a country's.
 _SECRET_CODES = frozenset({ResourceType.GIFT_CARDS, ResourceType.DISCOUNT_CODES})
 _IDS = frozenset({"id", "ids", "sku", "handle", "increment"})
-_NAMING = ("key", "name", "code", "attribute_code", "label", "attribute", "field")
+_NAMING = ("key", "attribute_code", "field", "name", "label")
+_FIELD_NAME = re.compile(r"[a-z0-9_.-]+", re.IGNORECASE)
 _LEAST_DIGITS = 7
 
 
@@ -108,6 +109,17 @@ def mask_payload(payload: Any, resource_type: ResourceType, salt: bytes) -> Any:
     return _walk(payload, (), _Rule(resource_type), lambda text: mask_text(text, salt))
 
 
+def mask_words(text: str, salt: bytes) -> str:
+    """A text in which only mail addresses and phone numbers are masked."""
+    return _within(text, (), lambda found: mask_text(found, salt))
+
+
+def mask_id(source_id: str, resource_type: ResourceType, salt: bytes) -> str:
+    """An id, which may be a mail address or a phone number, and of cards and discounts the code."""
+    is_code = resource_type in _SECRET_CODES and not (source_id.isdigit() and len(source_id) < _LEAST_DIGITS + 1)
+    return mask_text(source_id, salt) if is_code else mask_words(source_id, salt)
+
+
 def personal_texts(payload: Any, resource_type: ResourceType) -> set[str]:
     """Texts by which the person could be found elsewhere: addresses of mail, phone numbers, streets, full names."""
     found: set[str] = set()
@@ -145,13 +157,15 @@ class _Rule:
 
     def __init__(self, resource_type: ResourceType, *, only_named: bool = False) -> None:
         self._about_persons = resource_type in ABOUT_PERSONS and not only_named
-        self._codes = resource_type in _SECRET_CODES
+        self._titles_are_codes = resource_type is ResourceType.DISCOUNT_CODES and not only_named
         self._ids_may_be_codes = resource_type is ResourceType.GIFT_CARDS
 
     def whole(self, path: tuple[str, ...], text: str) -> bool:
         parts = _parts(path[-1]) if path else ()
-        if self._codes and ("code" in parts or "codes" in parts or path[-1:] == ("title",)):
-            return "currency" not in parts and "country" not in parts
+        if self._about_persons and {"code", "codes"} & set(parts):
+            return len(text) > 3 and not {"currency", "country"} & set(parts)
+        if self._titles_are_codes and path[-1:] == ("title",):
+            return True
         if self._ids_may_be_codes and set(parts) & _IDS:
             return len(text) >= 8
         if not self._about_persons:
@@ -187,7 +201,7 @@ def _walk(value: Any, path: tuple[str, ...], rule: _Rule, change: Callable[[str]
         by, named = _named_by_itself(value)
         return {
             _key(key, change): each
-            if key == by and EMAIL.search(named) is None
+            if key == by and _is_field_name(by, named)
             else _walk(each, (*path, named if by and key == "value" else key), rule, change)
             for key, each in value.items()
         }
@@ -209,6 +223,10 @@ def _named_by_itself(value: dict[str, Any]) -> tuple[str, str]:
     """Lists of `{"key": "_billing_email", "value": …}` name their fields in values: by which key, and so."""
     names = (name for name in _NAMING if isinstance(value.get(name), str) and "value" in value)
     return next(((name, value[name]) for name in names), ("", ""))
+
+
+def _is_field_name(by: str, named: str) -> bool:
+    return by in ("key", "attribute_code", "field") and _FIELD_NAME.fullmatch(named) is not None
 
 
 def _within(text: str, path: tuple[str, ...], change: Callable[[str], str]) -> str:

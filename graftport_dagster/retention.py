@@ -1,4 +1,4 @@
-"""The settings of retention: what becomes of source files that were read, and how long the story of runs is kept.
+"""The settings of retention: source files that were read, how long the story of runs is kept, samples.
 
 What is done with files is in `pipeline/source_files.py`, what is purged in `store/purging.py`.
 """
@@ -17,6 +17,7 @@ class Retention(Settings):
     source_files: Literal["keep", "move", "delete"] = "keep"
     backup_folder: str = "backup"
     keep_days: Annotated[int, Field(ge=1)] = 90
+    sample_records: Annotated[int, Field(ge=0, le=1000)] = 0
 
     @property
     def takes_files(self) -> bool:

@@ -18,6 +18,7 @@ from graftport_dagster.cli.story import payload
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, Phase, ResourceType, RunOptions
+from graftport_dagster.reports.card_ids import whole_ids, without_card_id
 from graftport_dagster.reports.terminal import listing, section
 from graftport_dagster.reports.wording import moment, number, presentable, printable, words
 from graftport_dagster.store.place import open_store
@@ -87,8 +88,8 @@ def show(
     Payloads may hold personal data.
     """
     with open_store() as store:
-        rows = _chosen(store, migration, _which(ids, resource_type, group, except_ids, every=every))
-        whole = [reports.incomplete_record(store, row) for row in rows]
+        rows = _chosen(store, migration, _which(store, migration, ids, resource_type, group, except_ids, every=every))
+        whole = [without_card_id(reports.incomplete_record(store, row)) for row in rows]
     told: JsonObject = {"migration": migration.slug, "incomplete": whole}
     answer(told, lambda: Group(*(part for row in whole for part in _whole(row))), as_json=as_json)
 
@@ -115,8 +116,8 @@ def retry(
     # Not at the top: it needs what a list does without.
     from graftport_dagster.cli.foreground import must_not_be_paused, run_and_tell
 
-    which = _which(ids, resource_type, group, except_ids, every=every)
     with open_store() as store:
+        which = _which(store, migration, ids, resource_type, group, except_ids, every=every)
         must_not_be_paused(store, migration)
         rows = _chosen(store, migration, which)
         free = [row for row in rows if row["status"] != "in_progress" or not _is_going_on(store, row["claimed_by"])]
@@ -149,8 +150,8 @@ def discard(
 
     What a run is trying just now is left.
     """
-    which = _which(ids, resource_type, group, except_ids, every=every)
     with open_store() as store:
+        which = _which(store, migration, ids, resource_type, group, except_ids, every=every)
         rows = _chosen(store, migration, which)
         count = store.incomplete.discard(migration.slug, which, by=asking(), reason=reason)
     told = {"migration": migration.slug, "discarded": count, "in_progress": len(rows) - count, "reason": reason}
@@ -161,14 +162,16 @@ def discard(
 
 
 def _which(
-    ids: Sequence[str], resource_type: ResourceType | None, group: str, except_ids: Sequence[str], *, every: bool
-) -> Which:
+    store: RecordStore, migration: Migration, ids: Sequence[str], resource_type: ResourceType | None, group: str,
+    except_ids: Sequence[str], *, every: bool,
+) -> Which:  # fmt: skip
     if sum((bool(ids), bool(group), every)) != 1:
         raise click.UsageError("Give ids, --group or --all, one of them.", click.get_current_context())
     if ids and except_ids:
         raise click.UsageError("--except goes with --all or --group.", click.get_current_context())
     types = (resource_type,) if resource_type else ()
-    return Which(types, error_group=group, source_ids=tuple(ids), except_ids=tuple(except_ids))
+    named, but = (whole_ids(store, migration.slug, given) for given in (ids, except_ids))
+    return Which(types, error_group=group, source_ids=named, except_ids=but)
 
 
 def _chosen(store: RecordStore, migration: Migration, which: Which) -> list[JsonObject]:
@@ -200,6 +203,7 @@ def _is_going_on(store: RecordStore, run_id: str) -> bool:
 
 
 def _presented(row: JsonObject) -> JsonObject:
+    row = without_card_id(row)
     shown = {name: row[name] for name in _SHOWN}
     return shown | {name: presentable(row[name]) for name in ("message", "hint", "path")}
 

@@ -16,7 +16,7 @@ from graftport_dagster.loaders.references import address, references, resolve
 from graftport_dagster.loaders.routes import Routes
 from graftport_dagster.loaders.steps import course, immutable
 from graftport_dagster.loaders.variants import unknown_variants
-from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType
+from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType, shown_id
 from graftport_dagster.store.record_store import Dataset, LoadInput, OpenStep, Settlement
 
 # Their lists are sent piece by piece, so what has left one is found by what landed before.
@@ -311,18 +311,22 @@ class Planner:
 
     def _waiting(self, missing: tuple[RecordKey, ...]) -> MissingReferenceError:
         staged = self._context.store.loads.staged_keys(self._context.dataset, missing)
-        names = ", ".join(f"{key.resource_type} {key.source_id}" for key in missing[:3])
+        names = ", ".join(map(_named, missing[:3]))
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         never = [key for key in missing if RecordKey(key.resource_type, key.source_id) not in staged]
         if never:
             return MissingReferenceError(
-                f"It refers to {names}{more}; {never[0].resource_type} {never[0].source_id} is not staged.",
+                f"It refers to {names}{more}; {_named(never[0])} is not staged.",
                 code="REFERENCE_NOT_STAGED",
                 hint=f"Extract and transform {never[0].resource_type}, or take the reference out in the mapping.",
             )
         return MissingReferenceError(
             f"It waits for {names}{more} to land.", code="REFERENCE_PENDING", hint="It is sent once they have."
         )
+
+
+def _named(key: RecordKey) -> str:
+    return f"{key.resource_type} {shown_id(key.resource_type, key.source_id)}"
 
 
 def _set(batch: Sequence[LoadInput], done: Mapping[str, Mapping[str, str]]) -> set[str]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from graftport_dagster.errors import GraftportError, TransientError, WriteBrakeError
+from graftport_dagster.pipeline.samples import Sample
 from graftport_dagster.pipeline.shape import Shape
 from graftport_dagster.pipeline.source_files import (
     end_what_was_begun,
@@ -66,6 +67,7 @@ class _Extract:
         self._wanted = work.wanted_ids(resource_type)
         self._done = Extracted()
         self._shape = Shape()
+        self._sample = Sample(resource_type, work.migration.retention.sample_records)
 
     def run(self) -> Extracted:
         if self._files is not None and self._files.awaits(self._type):
@@ -90,6 +92,7 @@ class _Extract:
                 return self._done
             raise
         self._done.is_whole = True
+        self._sample.write(self._work.report_folder)
         if not self._is_narrowed:
             self._conclude(is_full=since is None)
             self._note(taken)
@@ -128,6 +131,7 @@ class _Extract:
         records = [item for item in batch if isinstance(item, SourceRecord)]
         for record in records:
             self._shape.see(record.payload)
+        self._sample.see(records)
         upserted = self._rows.upsert(self._dataset, self._type, self._work.run, records)
         left_out = sum(record.rows for record in upserted.duplicates) + sum(row.rows for row in upserted.refused)
         kept_rows = sum(record.rows for record in records) - left_out

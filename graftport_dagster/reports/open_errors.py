@@ -11,6 +11,7 @@ from typing import Any
 
 from graftport_dagster.errors import ErrorClass
 from graftport_dagster.records import JsonObject, Phase, ResourceType, shown_id
+from graftport_dagster.reports.card_ids import without_card_id
 from graftport_dagster.reports.wording import presentable, printable
 from graftport_dagster.store.record_store import RecordStore, Which
 
@@ -106,8 +107,8 @@ def _shown(row: JsonObject) -> str:
 
 def _said(row: JsonObject, message: str) -> str:
     """A message, which may name the record itself."""
-    source_id = row["source_id"]
-    return presentable(message.replace(source_id, shown_id(row["resource_type"], source_id)) if source_id else message)
+    named = {"resource_type": row["resource_type"], "source_id": row["source_id"], "message": message}
+    return presentable(without_card_id(named)["message"])
 
 
 def _invalid_row(row: JsonObject, *, with_raw: bool) -> JsonObject:

@@ -8,7 +8,8 @@ from typing import Any
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
-from graftport_dagster.records import JsonObject, RecordKey, ResourceType
+from graftport_dagster.records import JsonObject, RecordKey, ResourceType, shown_id
+from graftport_dagster.reports.card_ids import whole_ids, without_card_id
 from graftport_dagster.reports.wording import number, presentable, printable, without_codes
 from graftport_dagster.store.record_store import Dataset, RecordStore
 
@@ -34,11 +35,14 @@ def record_story(
     Each of `incomplete` has `waits_for` with `state`: landed, staged or missing. Raises ConfigurationError for a
     record that nothing is known of.
     """
+    if resource_type is ResourceType.GIFT_CARDS:
+        (source_id,) = whole_ids(store, migration.slug, [source_id])
     story = store.story(migration.slug, resource_type, source_id)
     if not story:
         count = store.source_records.count(Dataset(migration.slug), resource_type)
+        named = printable(shown_id(resource_type, source_id))
         raise ConfigurationError(
-            f"Nothing is known of {resource_type} {printable(source_id)} in {migration.slug}.", code="NO_RECORD",
+            f"Nothing is known of {resource_type} {named} in {migration.slug}.", code="NO_RECORD",
             hint=f"{number(count)} {resource_type} have been read; ids are as the source writes them."
             if count else f"No {resource_type} have been read yet: run extract first.",
         )  # fmt: skip
@@ -52,7 +56,8 @@ def record_story(
     told = {"where": _where(story), "why": _why(story)}
     kind = resource_type if with_payload else None
     shown: JsonObject = _shown(story, kind)
-    return shown | told
+    shown["incomplete"] = [without_card_id(row) for row in shown["incomplete"]]
+    return without_card_id(shown | told)
 
 
 def _shown(value: Any, kind: ResourceType | None, name: str = "") -> Any:
@@ -121,7 +126,8 @@ def _on_store(story: JsonObject, place: JsonObject) -> str:
 
 def _why(story: JsonObject) -> str | None:
     for row in story["incomplete"]:
-        waits = [f"{key['resource_type']} {key['source_id']} ({key['state']})" for key in row["waits_for"]]
+        keys = map(without_card_id, row["waits_for"])
+        waits = [f"{key['resource_type']} {key['source_id']} ({key['state']})" for key in keys]
         waiting = f" Waits for {', '.join(waits)}." if waits else ""
         hint = f" {row['hint']}" if row["hint"] else ""
         place = f"{row['path']}: " if row["path"] else ""

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, or_, select, update
 
 from graftport_dagster.errors import ErrorClass
-from graftport_dagster.records import Outcome, Phase
+from graftport_dagster.records import Outcome, Phase, shown_id
 from graftport_dagster.store.tables import identities, incomplete_records, source_records, staged_records, waits
 
 Node = tuple[str, str]
@@ -103,7 +103,7 @@ def _never(
             if name in wanted
         }
     never = {
-        node: f"{target[0]} {target[1]}: {gone[target]}"
+        node: f"{_named(target)}: {gone[target]}"
         for node, targets in held.waits_for.items()
         for target in sorted(targets)
         if target in gone
@@ -146,7 +146,7 @@ def _missing_parts(connection: Connection, migration: str, store_gid: str, held:
         )  # fmt: skip
         there |= {(resource_type, name) for name in connection.execute(query).scalars()}
     return {
-        node: f"{part[0]} {part[1]} has landed, and has no {part[2]} {part[3]}"
+        node: f"{_named(part[:2])} has landed, and has no {part[2]} {part[3]}"
         for node, parts in held.parts.items()
         for part in sorted(parts)
         if part[:2] in there and part[:2] not in held.waits_for
@@ -163,9 +163,13 @@ def _spread(waits_for: Mapping[Node, set[Node]], never: dict[Node, str]) -> dict
     while to_do:
         node = to_do.pop()
         for other in behind[node] - never.keys():
-            never[other] = f"{node[0]} {node[1]} waits itself for what never comes"
+            never[other] = f"{_named(node)} waits itself for what never comes"
             to_do.append(other)
     return never
+
+
+def _named(node: Node) -> str:
+    return f"{node[0]} {shown_id(*node)}"
 
 
 def _circles(waits_for: Mapping[Node, set[Node]]) -> set[Node]:
@@ -199,7 +203,7 @@ def _round(node: Node, waits_for: Mapping[Node, set[Node]], circles: set[Node]) 
         if way[-1] == node:
             break
     more = " → …" if way[-1] != node else ""
-    return " → ".join(f"{kind} {name}" for kind, name in way) + more
+    return " → ".join(map(_named, way)) + more
 
 
 def _write(

@@ -1,8 +1,11 @@
 """Fixtures that more than one folder of tests uses: a real Postgres, a simulated store, a clock turned by hand."""
 
+import getpass
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +19,7 @@ import pytest
 import requests
 from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 
 # A machine with other things to do is no failure of a property.
 settings.register_profile("unhurried", deadline=None, print_blob=True)
@@ -45,6 +49,57 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[str]:
+    """The URL of a MariaDB of this test process's own, reached by a socket in a temporary folder."""
+    pytest.importorskip("pymysql", reason="there is no driver for MariaDB: pymysql")
+    programs = [shutil.which(name) for name in ("mariadbd", "mariadb-install-db")]
+    if None in programs:
+        pytest.skip("there is no MariaDB: the package mariadb-server-core")
+    server, installer = map(str, programs)
+    with tempfile.TemporaryDirectory(prefix="graftport-my-", ignore_cleanup_errors=True) as folder:
+        common = ["--no-defaults", f"--datadir={folder}/data", f"--user={getpass.getuser()}"]
+        made = [installer, *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(made, check=True, capture_output=True)
+        socket = f"{folder}/s"
+        process = subprocess.Popen(
+            [server, *common, f"--socket={socket}", "--skip-networking", f"--pid-file={folder}/pid"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        url = f"mysql+pymysql://root@/mysql?unix_socket={socket}&charset=utf8mb4"
+        _wait_for(url)
+        yield url
+        process.kill()
+        process.wait()
+
+
+def _wait_for(url: str) -> None:
+    engine = create_engine(url)
+    until = time.monotonic() + 120
+    while True:
+        try:
+            with engine.connect():
+                break
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+    engine.dispose()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: str) -> Iterator[str]:
+    """The URL of an empty database on the MariaDB of this test process; it goes with the test."""
+    name = f"test_{uuid4().hex[:12]}"
+    engine = create_engine(mariadb_server)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    yield make_url(mariadb_server).set(database=name).render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP DATABASE {name}"))
     engine.dispose()
 
 

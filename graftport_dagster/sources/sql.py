@@ -85,11 +85,15 @@ class SqlSource:
 
     def check(self) -> list[CheckResult]:
         """One result for the connection where there is none, else one per query: whether its first rows can be used."""
+        results = []
         try:
-            with self._database().reading() as (connection, children):
-                return [self._checked(kind, connection, children) for kind in self.resource_types()]
+            for kind in self.resource_types():
+                # A connection for each: what is left of one's rows is given up with it.
+                with self._database().reading() as (connection, children):
+                    results.append(self._checked(kind, connection, children))
         except GraftportError as error:
             return [CheckResult("source database", ok=False, detail=error.message, hint=error.hint)]
+        return results
 
     def close(self) -> None:
         """Ends the connections."""
@@ -119,8 +123,6 @@ class SqlSource:
         try:
             first = list(islice(reading.records(connection, None, Latest(rows, None)), _FIRST))
         except GraftportError as error:
-            connection.rollback()
-            children.rollback()
             return CheckResult(name, ok=False, detail=error.message, hint=error.hint)
         if not first:
             return CheckResult(name, ok=False, detail="The query gives no rows.", hint="See that it is the right one.")

@@ -5,7 +5,7 @@ opened in `store/`.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,17 @@ _UNREACHABLE = (
 _LOST = ("closed the connection", "connection already closed", "lost connection", "gone away", "terminating connection")
 _DRIVERS = {"postgresql": "psycopg2-binary", "mysql": "pymysql", "mariadb": "pymysql", "mssql": "pyodbc",
             "oracle": "oracledb"}  # fmt: skip
-# What makes every later transaction of a connection one that reads only; SQLite and Postgres have their own ways.
-_READ_ONLY = {"mysql": "SET SESSION TRANSACTION READ ONLY", "mariadb": "SET SESSION TRANSACTION READ ONLY"}
+# Every later transaction of a connection reads only, and times with a zone come in UTC, whatever the server's own.
+_OF_MYSQL = ("SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'")
+_MYSQL = frozenset({"mysql", "mariadb"})
+_NO_DATE = "0000-00-00"
 _SAME_CONNECTION = frozenset({"postgresql", "sqlite"})
+
+
+# The words of a query that a refusal repeats: SQLite's, then MySQL's.
+_NAMED = re.compile(
+    r"near \"([^\"]+)\"|no such column: (\S+)|no such function: (\S+)|Unknown column '([^']+)'|near '(.+)' at line \d"
+)
 
 
 class Database:
@@ -85,6 +93,9 @@ class Database:
                 connection.exec_driver_sql("SET TRANSACTION READ ONLY")
             yield connection
         finally:
+            if self.dialect.name in _MYSQL:
+                # Rolling back would first fetch all that is left of a result that was given up.
+                connection.invalidate()
             # Closing rolls back.
             connection.close()
 
@@ -135,6 +146,8 @@ def _engine(url: URL) -> Engine:
     if url.drivername.startswith("postgresql"):
         options["execution_options"] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     try:
+        if url.drivername.endswith("+pymysql"):
+            options["connect_args"] = {"conv": _without_zero_dates()}
         engine = create_engine(url, **options)
     except (NoSuchModuleError, ImportError) as error:
         kind = url.drivername.partition("+")[0]
@@ -149,15 +162,28 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+def _without_zero_dates() -> Any:
+    """PyMySQL's converters, but for dates of zeros: those are no texts among times, they are nothing."""
+    from pymysql.constants import FIELD_TYPE
+    from pymysql.converters import conversions
+
+    def over(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda value: None if str(value).startswith(_NO_DATE) else convert(value)
+
+    kinds = (FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP)
+    return {**conversions, **{kind: over(conversions[kind]) for kind in kinds}}
+
+
 def _protect(dialect: str) -> Any:
     def protect(connection: Any, _record: object) -> None:
         if dialect == "sqlite":
             connection.execute("PRAGMA query_only = ON")
             # Bytes that are no text stay visible as such, so that only their own row is refused.
             connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        elif statement := _READ_ONLY.get(dialect):
+        elif dialect in _MYSQL:
             cursor = connection.cursor()
-            cursor.execute(statement)
+            for statement in _OF_MYSQL:
+                cursor.execute(statement)
             cursor.close()
 
     return protect
@@ -195,8 +221,11 @@ def _place(error: Exception, said: str, query: str, sent: str) -> str:
         whole = getattr(getattr(cause, "cursor", None), "query", None) or sent
         whole = whole.decode("utf-8", "replace") if isinstance(whole, bytes) else whole
         at = int(reported) - 1 - max(0, whole.find(query[:20]))
-    elif found := re.search(r"near \"([^\"]+)\"|no such column: (\S+)|no such function: (\S+)", said):
-        at = query.find(next(word for word in found.groups() if word))
+    elif found := _NAMED.search(said):
+        line = re.search(r"' at line (\d+)", said)
+        # MySQL counts the lines, and repeats the query from there on.
+        begins = sum(map(len, query.splitlines(keepends=True)[: int(line[1]) - 1])) if line else 0
+        at = query.find(next(word for word in found.groups() if word), begins)
     if not 0 <= at < len(query):
         return ""
     before = query[:at]

@@ -169,18 +169,21 @@ def _pending(
         _incomplete.store_gid == store_gid,
         is_open(),
     )
+    gone = select(source_records.c.source_id).where(
+        rows_of(source_records, dataset, resource_type), source_records.c.deleted_seq > 0
+    )
+    is_gone = _staged.source_id.in_(gone)
+    changed = _landed.landed_hash != _staged.payload_hash
     conditions = [
         _landed.source_id.is_(None),
-        _landed.landed_hash != _staged.payload_hash,
+        # What is gone from the source and kept stays as it landed: a change that nobody sends is not to be done.
+        changed if with_deleted else and_(changed, ~is_gone),
         _staged.source_id.in_(stepping),
         # It may have failed when everything was sent again, though it had landed before.
         _staged.source_id.in_(failed),
     ]
     if with_deleted:
-        gone = select(source_records.c.source_id).where(
-            rows_of(source_records, dataset, resource_type), source_records.c.deleted_seq > 0
-        )
-        conditions.append(_staged.source_id.in_(gone))
+        conditions.append(is_gone)
     return or_(*conditions)
 
 

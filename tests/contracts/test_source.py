@@ -80,12 +80,16 @@ def _write_shopify_orders(folder: Path, shop: Shop) -> None:
 
 
 def _write_sql(folder: Path, shop: Shop) -> None:
-    engine = create_engine(f"sqlite:///{folder / 'shop.db'}")
+    """The table of the database that the source reads; its rows come in the order of their numbers."""
+    address = os.environ["SHOP_DATABASE"].replace("sqlite:///", f"sqlite:///{folder}/")
+    engine = create_engine(address)
+    columns = "number INTEGER PRIMARY KEY, sku VARCHAR(40), note VARCHAR(40)"
     with engine.begin() as connection:
-        for statement in ("DROP TABLE IF EXISTS person", "CREATE TABLE person (sku TEXT PRIMARY KEY, note TEXT)"):
+        for statement in ("DROP TABLE IF EXISTS person", f"CREATE TABLE person ({columns})"):
             connection.execute(text(statement))
-        for name in shop:
-            connection.execute(text("INSERT INTO person VALUES (:name, 'a note')"), {"name": name})
+        rows = [{"number": place, "sku": name} for place, name in enumerate(shop)]
+        if rows:
+            connection.execute(text("INSERT INTO person VALUES (:number, :sku, 'a note')"), rows)
     engine.dispose()
 
 
@@ -154,6 +158,10 @@ ASKED = {
     "shopify_in_pages": "old_shop_url",
 }  # fmt: skip
 SERVER = Path(__file__).parents[1] / "sources" / "file_server.py"
+_SQL = SqlSettings(
+    type="sql", url="env:SHOP_DATABASE",
+    queries={PLAIN: SqlRows(query="SELECT sku, note FROM person ORDER BY number", id_column="sku")},
+)  # fmt: skip
 MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
     "csv": (_write_csv, FilesSettings(files={PLAIN: FileSpec(path="rows.csv")}), PLAIN),
     "jsonl": (_write_jsonl, FilesSettings(files={PLAIN: FileSpec(path="rows.jsonl")}), PLAIN),
@@ -192,14 +200,8 @@ MAKERS: dict[str, tuple[Writer, AnySource, ResourceType]] = {
         FilesSettings(platform="shopify", shopify_export={ResourceType.ORDERS: FileSpec(path="rows.csv")}),
         ResourceType.ORDERS,
     ),
-    "sql": (
-        _write_sql,
-        SqlSettings(
-            type="sql", url="env:SHOP_DATABASE",
-            queries={PLAIN: SqlRows(query="SELECT * FROM person ORDER BY rowid", id_column="sku")},
-        ),
-        PLAIN,
-    ),
+    "sql": (_write_sql, _SQL, PLAIN),
+    "mariadb": (_write_sql, _SQL, PLAIN),
     "woocommerce": (
         _fill_woocommerce,
         WooCommerceSettings(
@@ -274,7 +276,8 @@ def file_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=sorted(MAKERS))
 def sourced(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sourced]:
-    monkeypatch.setenv("SHOP_DATABASE", "sqlite:///shop.db")
+    is_mariadb = request.param == "mariadb"
+    monkeypatch.setenv("SHOP_DATABASE", request.getfixturevalue("mariadb_url") if is_mariadb else "sqlite:///shop.db")
     if request.param == "web":
         served = tmp_path.relative_to(request.getfixturevalue("tmp_path_factory").getbasetemp())
         monkeypatch.setenv("SHOP_ADDRESS", f"{request.getfixturevalue('file_server')}/etag/{served}/rows.csv")
@@ -360,7 +363,8 @@ def test_what_is_not_there_is_refused_with_a_sentence(sourced: Sourced) -> None:
     patience = 4 if sourced.kind == "shopify" else math.inf
     with pytest.raises(GraftportError) as refused:
         list(sourced.open(patience_seconds=patience).read(sourced.resource_type, None))
-    assert refused.value.code == ("CONNECTION_REFUSED" if sourced.is_asked else "FILE_ABSENT")
+    absent = {"mariadb": "QUERY"}.get(sourced.kind, "FILE_ABSENT")
+    assert refused.value.code == ("CONNECTION_REFUSED" if sourced.is_asked else absent)
     failed = [result for result in sourced.open(patience_seconds=patience).check() if not result.ok]
     assert failed
     assert all(result.detail and result.hint for result in failed)

@@ -145,6 +145,10 @@ def is_kept(world: World, resource_type: ResourceType) -> None:
     world.forget(resource_type)
     writes = len(world.writes())
     assert load(world, resource_type) == {}
+    # A change that came before it vanished is not to be done either, in this run or any other.
+    stage(world, resource_type, sample.second[0])
+    world.forget(resource_type)
+    assert [load(world, resource_type) for _ in range(2)] == [{}, {}]
     assert (len(world.writes()), seen(world, resource_type)) == (writes, sample.first[1])
 
 

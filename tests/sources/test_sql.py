@@ -291,7 +291,7 @@ def refused(address: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Graf
     ("address", "kind", "code"),
     [
         ("nodatabase://user:geheim@host/shop", ConfigurationError, "DRIVER_MISSING"),
-        ("mysql+pymysql://user:geheim@host/shop", ConfigurationError, "DRIVER_MISSING"),
+        ("mysql+mysqldb://user:geheim@host/shop", ConfigurationError, "DRIVER_MISSING"),
         ("user:geheim@host/shop", ConfigurationError, "DATABASE_ADDRESS"),
         ("postgresql+psycopg2://user:geheim@127.0.0.1:1/shop", UnreachableError, "DATABASE_UNREACHABLE"),
         ("sqlite:///absent.db", ConfigurationError, "FILE_ABSENT"),

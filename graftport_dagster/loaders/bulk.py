@@ -22,10 +22,11 @@ from typing import Any, ClassVar
 import orjson
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, LoadRejectedError, UnknownOutcomeError
+from graftport_dagster.loaders.answered import Answered, Carried, Sent
 from graftport_dagster.loaders.bulk_operation import FIRST_LOOK, At, Heard, Limits, Operation
 from graftport_dagster.loaders.plan import MAIN_STEP, Carrier, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import Planner
-from graftport_dagster.loaders.sending import Answered, Carried, Sender, Sent, Spent
+from graftport_dagster.loaders.sending import Sender, Spent
 from graftport_dagster.loaders.threads import Threads
 from graftport_dagster.records import JsonObject
 from graftport_dagster.shopify import bulk

@@ -21,22 +21,13 @@ from graftport_dagster.errors import (
     UnclearError,
     UnknownOutcomeError,
 )
+from graftport_dagster.loaders.answered import Answered, Carried, GoneError, Joined, Published, Sent, Stepped
 from graftport_dagster.loaders.bulk import Bulk
 from graftport_dagster.loaders.bulk_operation import Heard, Limits
 from graftport_dagster.loaders.drift import look
 from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, Landed, LoadContext, Loader, Plan, Repeats
 from graftport_dagster.loaders.planner import Planner
-from graftport_dagster.loaders.sending import (
-    Answered,
-    Carried,
-    GoneError,
-    Joined,
-    Published,
-    Sender,
-    Sent,
-    Spent,
-    Stepped,
-)
+from graftport_dagster.loaders.sending import Sender, Spent
 from graftport_dagster.loaders.steps import Course, course, gathered
 from graftport_dagster.loaders.tally import Tally
 from graftport_dagster.loaders.threads import Threads

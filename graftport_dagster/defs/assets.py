@@ -14,6 +14,7 @@ from graftport_dagster.defs.layout import ASSET_OF, Layout
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.steps import Event, run_step
 from graftport_dagster.defs.telling import open_records_metadata
+from graftport_dagster.mappings.registry import file_of
 from graftport_dagster.records import Phase
 from graftport_dagster.store.place import open_store
 
@@ -47,10 +48,24 @@ def build_assets(layout: Layout) -> list[dg.AssetsDefinition]:
     def incomplete_records() -> dg.MaterializeResult[None]:
         """Records whose last attempt did not end well, by class and age; every run refreshes the figures."""
         with open_store() as store:
-            counts = store.incomplete.counts(layout.slug)
-        return dg.MaterializeResult(metadata=open_records_metadata(layout.slug, counts, now=datetime.now(UTC)))
+            return dg.MaterializeResult(metadata=open_records_metadata(store, layout.migration, now=datetime.now(UTC)))
 
-    return [source_data, staged_records, shopify_loads, incomplete_records]
+    # Where the UI is on the machine that has the code, it opens the body of an asset in the editor.
+    linked = dg.with_source_code_references([source_data, staged_records, shopify_loads, incomplete_records])
+    return [one for one in linked if isinstance(one, dg.AssetsDefinition)]
+
+
+def _files_behind(layout: Layout, phase: Phase) -> dict[str, dg.CodeReferencesMetadataValue]:
+    """The mapping files behind what is staged, the migration file behind the rest: links that the UI shows."""
+    migration = layout.migration
+    files = {f"mapping of {kind}": file_of(migration, kind) for kind in layout.resource_types}
+    if phase is not Phase.TRANSFORM:
+        names = (f"{migration.slug}.yaml", f"{migration.slug}.yml", "migration.yaml")
+        files = {"migration file": next((path for name in names if (path := migration.folder / name).is_file()), None)}
+    links = [
+        dg.LocalFileCodeReference(file_path=str(path.absolute()), label=label) for label, path in files.items() if path
+    ]
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[*links])} if links else {}
 
 
 def _asset(
@@ -66,5 +81,6 @@ def _asset(
         deps=deps,
         code_version=CODE_VERSION,
         check_specs=check_specs(layout, phase),
+        metadata=_files_behind(layout, phase),
         pool=layout.pool if phase is Phase.LOAD else None,
     )

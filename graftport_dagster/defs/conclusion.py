@@ -16,7 +16,7 @@ import dagster as dg
 
 from graftport_dagster.defs.layout import HOST_TAG, MIGRATION_TAG, PARENT_TAG, PROCESS_TAG, Layout
 from graftport_dagster.defs.stopping import is_stopping
-from graftport_dagster.defs.telling import result_tags
+from graftport_dagster.defs.telling import leave_report, result_tags
 from graftport_dagster.errors import ErrorClass
 from graftport_dagster.pipeline import Work, finish_run, open_store, skip_item
 from graftport_dagster.records import Result, Run, RunItem
@@ -57,6 +57,7 @@ def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, cance
             return run
         _end_items(layout, store, run, canceled=canceled)
         run = finish_run(store, run_id, canceled=canceled, migration=layout.migration)
+        leave_report(store, run_id)
     instance.add_run_tags(run_id, result_tags(run))
     return run
 

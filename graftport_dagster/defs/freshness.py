@@ -6,6 +6,7 @@ wait or fail. How a source tells its state is in `sources/`; fingerprints are in
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.asking import GOING_ON, paused, without_person
+from graftport_dagster.defs.checks import source_has_changed
 from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import DRY_RUN_TAG, Layout
 from graftport_dagster.defs.pausing import paused_by_failures
@@ -99,7 +101,7 @@ class _Tick:
                 changed[resource_type] = freshness
         return dg.SensorResult(
             run_requests=[self._request(resource_type) for resource_type in changed],
-            asset_events=[self._observation(*change) for change in changed.items()],
+            asset_events=[event for change in changed.items() for event in self._events(*change)],
             cursor=json.dumps(self.seen),
             skip_reason=None if changed else "; ".join(told) or "No resource type is enabled.",
         )
@@ -187,6 +189,14 @@ class _Tick:
             run_key=entry["key"], partition_key=str(resource_type), run_config=run_config(without_person(options)),
             tags=self.layout.tags,
         )  # fmt: skip
+
+    def _events(
+        self, resource_type: ResourceType, freshness: Freshness
+    ) -> Iterator[dg.AssetObservation | dg.AssetCheckEvaluation]:
+        """An observation on the graph, and the check that is green again once the change has been read."""
+        yield self._observation(resource_type, freshness)
+        why = f"{state_of(freshness.kind, freshness.token, freshness.etag)} is not what was read last."
+        yield source_has_changed(self.layout, resource_type, why)
 
     def _observation(self, resource_type: ResourceType, freshness: Freshness) -> dg.AssetObservation:
         entry = self.seen[resource_type]

@@ -21,7 +21,7 @@ from graftport_dagster.defs.layout import DRY_RUN_TAG, PHASES_TAG, REPLAY_TAG, R
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.steps import cause, failure, open_records
 from graftport_dagster.defs.stopping import graceful, interrupt, is_stopping, was_interrupted
-from graftport_dagster.defs.telling import Metadata, result_tags
+from graftport_dagster.defs.telling import Metadata, leave_report, result_tags
 from graftport_dagster.errors import ErrorClass, GraftportError
 from graftport_dagster.pipeline import (
     finish_run,
@@ -33,7 +33,7 @@ from graftport_dagster.pipeline import (
     state_folder,
 )
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
-from graftport_dagster.reports import markdown, terminal
+from graftport_dagster.reports import terminal
 from graftport_dagster.reports.terminal import REPORT_FOLLOWS
 from graftport_dagster.store.record_store import RecordStore
 
@@ -149,13 +149,11 @@ class _Whole:
                 if Phase.LOAD in asked.phases and not self.dry_run:
                     self._load_released(context, store, asked)
                 run = finish_run(store, context.run.run_id, migration=self.layout.migration)
-                reports_folder = state_folder() / "reports"
-                text = markdown(store, run.run_id, reports_folder=reports_folder)
-                told = terminal.text(store, run.run_id, reports_folder=reports_folder)
+                told = terminal.text(store, run.run_id, reports_folder=state_folder() / "reports")
+                metadata: Metadata = {"result": str(run.result), **leave_report(store, run.run_id)}
                 open_now = open_records(self.layout, store)
             context.log.info(f"{REPORT_FOLLOWS}\n\n{told}\n")
             context.instance.add_run_tags(run.run_id, result_tags(run))
-            metadata: Metadata = {"result": str(run.result), "report": dg.MetadataValue.md(text)}
             if not self.dry_run:
                 yield open_now
             if sentence := _why_failed(run):

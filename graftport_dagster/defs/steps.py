@@ -18,7 +18,7 @@ from graftport_dagster.defs.launch import announce
 from graftport_dagster.defs.layout import ASSET_OF, PARENT_TAG, PHASES_TAG, RETRY_TAG, Layout
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.stopping import StopRequest, graceful, interrupt
-from graftport_dagster.defs.telling import item_metadata, open_records_metadata, result_tags
+from graftport_dagster.defs.telling import item_metadata, leave_report, open_records_metadata, result_tags
 from graftport_dagster.errors import BrokenPromiseError, GraftportError
 from graftport_dagster.pipeline import Work, finish_run, has_row_errors, open_work, run_phase, skip_item
 from graftport_dagster.records import Phase, ResourceType, Result, RunItem
@@ -40,7 +40,7 @@ def cause(error: GraftportError) -> GraftportError | None:
 
 def open_records(layout: Layout, store: RecordStore) -> dg.AssetMaterialization:
     """`incomplete_records` as it is now, for the last step of any run to yield."""
-    metadata = open_records_metadata(layout.slug, store.incomplete.counts(layout.slug), now=datetime.now(UTC))
+    metadata = open_records_metadata(store, layout.migration, now=datetime.now(UTC))
     return dg.AssetMaterialization(layout.asset("incomplete_records"), metadata=metadata)
 
 
@@ -121,7 +121,7 @@ class _Step:
         self._finish(work)
 
     def _tell(self, work: Work, item: RunItem, stop: StopRequest, *, fail: bool) -> None:
-        checks = list(check_results(self.layout, item))
+        checks = list(check_results(self.layout, item, work.store))
         if item.result is Result.CANCELED:
             self._observe(work, item)
             self._stop(work)
@@ -167,4 +167,5 @@ class _Step:
         if self.stands_alone:
             run = finish_run(work.store, self.run_id, canceled=canceled, migration=self.layout.migration)
             self.context.instance.add_run_tags(self.run_id, result_tags(run))
+            leave_report(work.store, self.run_id)
             self.events.append(open_records(self.layout, work.store))

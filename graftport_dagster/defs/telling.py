@@ -12,13 +12,19 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.layout import FIRST_ERROR_TAG, RESULT_TAG
+from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline import Work
 from graftport_dagster.records import ErrorGroup, JsonObject, Phase, Run, RunItem
+from graftport_dagster.reports import AdminLinks, item_markdown, markdown, write_page
 from graftport_dagster.reports.wording import presentable
+from graftport_dagster.store.place import report_folder
+from graftport_dagster.store.record_store import RecordStore
 
 Metadata = dict[str, Any]
 
 _GROUP_COLUMNS = ("error_class", "code", "path", "count", "message", "hint", "sample_ids")
+_OPEN_COLUMNS = ("resource_type", "phase", "status", "error_class", "code", "count", "oldest", "retry")
+_OPEN_SHOWN = 10
 _TAG_LENGTH = 200
 _LONG_TOKEN = 44
 
@@ -41,11 +47,31 @@ def item_metadata(item: RunItem, work: Work) -> Metadata:
     if item.skip_reasons:
         metadata["skip_reasons"] = dg.MetadataValue.json({presentable(k): n for k, n in item.skip_reasons.items()})
     if item.notes:
-        metadata["notes"] = dg.MetadataValue.md("\n".join(f"- {presentable(note)}" for note in item.notes))
+        metadata["notes"] = _listed([presentable(note) for note in item.notes])
     metadata |= _source(item, work)
+    if item.phase is Phase.LOAD and (lines := AdminLinks(work.store, work.migration).examples(item)):
+        metadata["records"] = _listed(lines)
     metadata["run"] = dg.MetadataValue.dagster_run(item.run_id)
-    metadata["report"] = f"graftport report {work.migration.slug} {item.run_id}"
+    metadata["report"] = dg.MetadataValue.md(item_markdown(item))
+    # The page is there once the run has ended.
+    metadata["report_page"] = dg.MetadataValue.path(report_folder(item.run_id) / "report.html")
+    metadata["report_command"] = f"graftport report {work.migration.slug} {item.run_id}"
     return metadata
+
+
+def leave_report(store: RecordStore, run_id: str) -> Metadata:
+    """Writes the page of a run that has ended, and links to it; says so where the disk takes no more."""
+    folder = report_folder(run_id).parent
+    metadata: Metadata = {"report": dg.MetadataValue.md(markdown(store, run_id, reports_folder=folder))}
+    try:
+        metadata["report_page"] = dg.MetadataValue.path(write_page(store, run_id, folder))
+    except OSError as error:
+        metadata["report_page"] = f"The page could not be written: {error.strerror}."
+    return metadata
+
+
+def _listed(lines: Sequence[str]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))
 
 
 def _source(item: RunItem, work: Work) -> Metadata:
@@ -69,17 +95,20 @@ def state_of(kind: str, token: str, etag: str = "") -> str:
 def groups_table(groups: Sequence[ErrorGroup]) -> dg.TableMetadataValue:
     """Error groups as a table, one row per (class, code, path)."""
     rows = [
-        {**group.as_dict(), "sample_ids": ", ".join(group.sample_ids), "message": presentable(group.message)}
+        {
+            **group.as_dict(),
+            "sample_ids": presentable(", ".join(group.sample_ids)),
+            "message": presentable(group.message),
+        }
         for group in groups
     ]
     return _table(_GROUP_COLUMNS, rows)
 
 
-def open_records_metadata(slug: str, counts: Sequence[JsonObject], *, now: datetime) -> Metadata:
-    """The open incomplete records: how many, by class, since when, and the commands for them.
-
-    `counts`: of `store.incomplete.counts`.
-    """
+def open_records_metadata(store: RecordStore, migration: Migration, *, now: datetime) -> Metadata:
+    """The open incomplete records: how many, by class, since when, the oldest with links, the commands for them."""
+    slug = migration.slug
+    counts = store.incomplete.counts(slug)
     by_class: dict[str, int] = {}
     for row in counts:
         by_class[row["error_class"]] = by_class.get(row["error_class"], 0) + row["count"]
@@ -87,9 +116,15 @@ def open_records_metadata(slug: str, counts: Sequence[JsonObject], *, now: datet
     oldest = [since for row in counts if (since := _moment(row.get("oldest")))]
     if oldest:
         metadata["oldest_age_hours"] = round((now - min(oldest)).total_seconds() / 3600, 2)
-    columns = ("resource_type", "phase", "status", "error_class", "code", "count", "oldest")
     if counts:
-        metadata["by_type"] = _table(columns, counts)
+        rows = [
+            {**row, "retry": f"graftport incomplete retry {slug} --resource-type {row['resource_type']}"
+                             f" --group {row['error_class']}:{row['code']}"}
+            for row in counts
+        ]  # fmt: skip
+        metadata["by_type"] = _table(_OPEN_COLUMNS, rows)
+        lines = AdminLinks(store, migration).open_ones(store.incomplete.open(slug, limit=_OPEN_SHOWN))
+        metadata["oldest_records"] = _listed(lines)
         metadata["to_see_them"] = f"graftport incomplete list {slug}"
         metadata["to_retry"] = f"graftport incomplete retry {slug} --all"
     return metadata

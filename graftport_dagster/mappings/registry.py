@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.mappings.mapping import Mapping
@@ -74,6 +75,13 @@ def text_of(migration: Migration, resource_type: ResourceType) -> MappingText:
         f" for {migration.platform}.",
         code="NO_MAPPING", hint=f"Write {beside}, or take {resource_type} out of resource_types.",
     )  # fmt: skip
+
+
+def file_of(migration: Migration, resource_type: ResourceType) -> Path | None:
+    """Where the text of `text_of` lies on this machine; None where there is none."""
+    beside = migration.folder / migration.mappings / f"{resource_type}.jsonata"
+    packaged = Path(__file__).with_name(migration.platform) / beside.name
+    return next((path for path in (beside, packaged) if path.is_file()), None)
 
 
 def current(

@@ -7,14 +7,15 @@ are put together in `cli/`; what is counted, and how a run's result follows from
 """
 
 from graftport_dagster.reports.account import report
+from graftport_dagster.reports.admin_links import AdminLinks
 from graftport_dagster.reports.incomplete_record import incomplete_record
-from graftport_dagster.reports.markdown import markdown
+from graftport_dagster.reports.markdown import item_markdown, markdown
 from graftport_dagster.reports.open_errors import ERROR_COLUMNS, group_errors, open_errors, write_errors_csv
-from graftport_dagster.reports.page import html
+from graftport_dagster.reports.page import html, write_page
 from graftport_dagster.reports.reconciliation import reconciliation
 from graftport_dagster.reports.record_story import record_story
 
 __all__ = [
-    "ERROR_COLUMNS", "group_errors", "html", "incomplete_record", "markdown", "open_errors", "reconciliation",
-    "record_story", "report", "write_errors_csv",
+    "ERROR_COLUMNS", "AdminLinks", "group_errors", "html", "incomplete_record", "item_markdown", "markdown",
+    "open_errors", "reconciliation", "record_story", "report", "write_errors_csv", "write_page",
 ]  # fmt: skip

@@ -46,7 +46,7 @@ def report(store: RecordStore, run_id: str, *, reports_folder: Path | None = Non
         "retry_of": run.retry_of or None,
         "replay_of": run.replay_of or None,
         "options": run.options.as_dict(),
-        "items": [_item(item) for item in store.runs.items(run.run_id)],
+        "items": [item_account(item) for item in store.runs.items(run.run_id)],
         "reconciliation": [] if run.options.dry_run else reconciliation(store, run.migration, run.store_gid),
         "verdicts": verdicts,
     }
@@ -68,7 +68,8 @@ def _seconds(timed: Run | RunItem) -> float | None:
     return round((timed.ended_at - timed.started_at).total_seconds(), 3)
 
 
-def _item(item: RunItem) -> JsonObject:
+def item_account(item: RunItem) -> JsonObject:
+    """One item as it stands in the report."""
     told: JsonObject = _presentable(item.as_dict())
     for name in ("error_groups", "warnings"):
         for group, shown in zip(getattr(item, name), told[name], strict=True):

@@ -6,8 +6,8 @@ Only the form is decided here; the facts are in `account.py`, the sentences in `
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from graftport_dagster.records import JsonObject
-from graftport_dagster.reports.account import report
+from graftport_dagster.records import JsonObject, RunItem
+from graftport_dagster.reports.account import item_account, report
 from graftport_dagster.reports.reconciliation import RECONCILED
 from graftport_dagster.reports.wording import (
     counts_sentence,
@@ -31,6 +31,13 @@ def markdown(store: RecordStore, run_id: str, *, reports_folder: Path | None = N
     """The report of a run as GitHub's Markdown. Raises ConfigurationError for a run that is not there."""
     told = report(store, run_id, reports_folder=reports_folder)
     sections = (_headline(told), _items(told), _trouble(told), _notes(told), _verdicts(told), _reconciliation(told))
+    return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section))) + "\n"
+
+
+def item_markdown(item: RunItem) -> str:
+    """One item of a run, for its materialization."""
+    told: JsonObject = {"items": [item_account(item)]}
+    sections = (_items(told), _trouble(told))
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section))) + "\n"
 
 

@@ -81,6 +81,15 @@ def html(store: RecordStore, run_id: str, *, reports_folder: Path | None = None)
     )
 
 
+def write_page(store: RecordStore, run_id: str, folder: Path) -> Path:
+    """Writes the report of a run as `report.html` into its folder below this one, readable by its owner only."""
+    path = folder / run_id / "report.html"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(html(store, run_id, reports_folder=folder), encoding="utf-8")
+    return path
+
+
 def _chip(result: str) -> str:
     return f'<span class="chip {_RESULT_TONES[result]}">{escape(words(result))}</span>'
 

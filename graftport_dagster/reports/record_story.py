@@ -9,16 +9,11 @@ from typing import Any
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, RecordKey, ResourceType, shown_id
+from graftport_dagster.reports.admin_links import AdminLinks
 from graftport_dagster.reports.card_ids import whole_ids, without_card_id
 from graftport_dagster.reports.wording import number, presentable, printable, without_codes
 from graftport_dagster.store.record_store import Dataset, RecordStore
 
-# help.shopify.com and the admin's own address bar; what is not here has no page of its own.
-_ADMIN_PAGES = {
-    "Collection": "collections", "Product": "products", "Customer": "customers", "Order": "orders",
-    "DiscountCodeNode": "discounts", "GiftCard": "gift_cards", "Article": "content/articles", "Market": "markets",
-}  # fmt: skip
-_SHOPIFY = ".myshopify.com"
 _NOT_SENT = {
     "errored": "as it was before the mapping failed on it",
     "excluded": "as it was before the mapping left it out",
@@ -46,11 +41,11 @@ def record_story(
             hint=f"{number(count)} {resource_type} have been read; ids are as the source writes them."
             if count else f"No {resource_type} have been read yet: run extract first.",
         )  # fmt: skip
+    links = AdminLinks(store, migration)
     known = {one.gid: one for one in store.stores.known(migration.slug)}
     for place in story["stores"]:
         place["domain"] = known[place["store_gid"]].domain if place["store_gid"] in known else ""
-        # A simulated store names itself like a real one, but has no admin.
-        place["link"] = admin_link(place["domain"], place["gid"]) if _SHOPIFY in migration.destination.shop else None
+        place["link"] = links.of(place["store_gid"], place["gid"])
     for row in story["incomplete"]:
         row["waits_for"] = _waits(store, migration.slug, row)
     told = {"where": _where(story), "why": _why(story)}
@@ -73,14 +68,6 @@ def _shown(value: Any, kind: ResourceType | None, name: str = "") -> Any:
     if not isinstance(value, str):
         return value
     return printable(value) if name in _IDS else presentable(value)
-
-
-def admin_link(domain: str, gid: str) -> str | None:
-    """The page of an object in Shopify's admin; None for a store that is no Shopify store, or a kind without a page."""
-    kind, _, object_id = gid.removeprefix("gid://shopify/").partition("/")
-    if not domain.endswith(_SHOPIFY) or kind not in _ADMIN_PAGES:
-        return None
-    return f"https://admin.shopify.com/store/{domain.removesuffix(_SHOPIFY)}/{_ADMIN_PAGES[kind]}/{object_id}"
 
 
 def _waits(store: RecordStore, migration: str, row: JsonObject) -> list[JsonObject]:

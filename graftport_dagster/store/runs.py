@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
 from graftport_dagster.errors import ConfigurationError, ErrorClass
 from graftport_dagster.records import ErrorGroup, JsonObject, Phase, ResourceType, Result, Run, RunItem, RunOptions
-from graftport_dagster.store import error_groups, payloads
+from graftport_dagster.store import error_groups, examples, payloads
 from graftport_dagster.store.database import Database, over_restarts, put, serialise
 from graftport_dagster.store.tables import (
     attempts,
@@ -29,6 +29,7 @@ _LAST_CHARACTER = "\U0010ffff"
 # Within the class the name `list` is its method.
 _Runs = list[Run]
 _Items = list[RunItem]
+_Rows = list[JsonObject]
 _Tried = list[tuple[Run, list[RunItem]]]
 _OF_DRY_RUNS = (source_records, source_history, extract_errors, staged_records, attempts, record_warnings)
 
@@ -211,6 +212,19 @@ class Runs:
         """Reason → count of excluded, skipped and held records, most frequent first."""
         with self._database.read() as connection:
             return error_groups.skip_reasons(connection, run_id, resource_type, phase)
+
+    def examples(self, item: RunItem, *, failed: bool, limit: int) -> _Rows:
+        """The last so many records that the item created, or that failed in it.
+
+        `[{source_id, outcome, code, store_gid, gid}]`; `gid` is "" where the record is no object of the store.
+        """
+        with self._database.read() as connection:
+            return examples.of_item(connection, item.run_id, item.resource_type, item.phase, failed=failed, limit=limit)
+
+    def gid_of(self, migration: str, record: JsonObject) -> str:
+        """The object that a record (`resource_type`, `source_id`, `store_gid`) is on that store; "" for none."""
+        with self._database.read() as connection:
+            return examples.gid_of(connection, migration, record)
 
     def drop_dry_run(self, run_id: str) -> None:
         """Removes the dry run's rows, payloads, attempts and warnings; its run, items and counts stay."""

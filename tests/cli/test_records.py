@@ -12,7 +12,7 @@ from click.testing import Result
 from graftport_dagster.errors import LoadRejectedError, MissingReferenceError, TransformError, UnknownOutcomeError
 from graftport_dagster.records import Identity, InvalidRow, Outcome, RecordKey, ResourceType, Run, RunOptions
 from graftport_dagster.records import SourceRecord as Source
-from graftport_dagster.reports.record_story import admin_link
+from graftport_dagster.reports.admin_links import admin_link
 from graftport_dagster.store.record_store import (
     Dataset,
     Intent,

@@ -1,11 +1,17 @@
 """One partition through Dagster: what people see of it, and how it is tried again."""
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
-from graftport_dagster.records import Phase
+from graftport_dagster.cli.group import main as graftport
+from graftport_dagster.defs.telling import leave_report
+from graftport_dagster.pipeline import finish_run
+from graftport_dagster.records import Phase, ResourceType, Run, RunOptions
 
 BAD = "sku,title,price,collection\nA1,Tarp,10.00,\nA2,BAD,20.00,\nA3,Peg,1.50,\n"
 GOOD = BAD.replace("BAD", "Burner")
@@ -47,7 +53,64 @@ def test_a_clean_partition_is_materialized_with_counts_that_plot_and_green_check
     assert metadata(done, "staged_records")["mapping_version"].startswith("redirects/1 (")
     assert metadata(done, "source_data")["rows_read"] == 1
     assert set(checks(done).values()) == {True}
-    assert len(checks(done)) == 8
+    assert len(checks(done)) == 9
+
+
+def test_a_materialization_says_what_was_read_and_leads_to_the_records_and_to_the_report(project: Any) -> None:
+    project.write("products.csv", BAD)
+    done = project.run("migrate_one", "products", fail_on_row_errors=False)
+    assert metadata(done, "source_data")["source"].startswith("sha256 ")
+    loaded, staged = metadata(done, "shopify_loads"), metadata(done, "staged_records")
+    assert "- products `A1`: created · `graftport record shop products A1`" in loaded["records"].splitlines()
+    assert loaded["report_command"] == f"graftport report shop {done.run_id}"
+    assert "This row is bad." in staged["report"]
+    page = Path(loaded["report_page"])
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert page.stat().st_mode & 0o077 == 0
+    opened = metadata(done, "incomplete_records")
+    assert opened["open"] == 1
+    (line,) = opened["oldest_records"].splitlines()
+    assert line.startswith("- products `A2`: errored")
+    (row,) = opened["by_type"].records
+    assert row.data["retry"].startswith("graftport incomplete retry shop --resource-type products --group DataError:")
+
+
+def test_the_command_that_retries_is_one_that_the_command_line_takes(project: Any) -> None:
+    project.write("products.csv", BAD)
+    done = project.run("migrate_one", "products", fail_on_row_errors=False)
+    (row,) = metadata(done, "incomplete_records")["by_type"].records
+    project.write("products.csv", GOOD)
+    project.run("extract", "products")
+    answer = CliRunner().invoke(graftport, [*shlex.split(row.data["retry"])[1:], "--json"])
+    assert answer.exit_code == 0, answer.output
+
+
+def test_a_killed_run_leaves_its_page_too(project: Any) -> None:
+    with project.store() as store:
+        store.runs.start(Run("gone", "shop", RunOptions(resource_types=(ResourceType.REDIRECTS,))))
+        finish_run(store, "gone")
+        leave_report(store, "gone")
+    assert (project.folder / "state" / "reports" / "gone" / "report.html").is_file()
+
+
+def test_assets_lead_to_the_migration_file_and_to_the_mappings(project: Any) -> None:
+    graph = project.definitions().resolve_asset_graph()
+
+    def linked(asset: str) -> list[tuple[str | None, str]]:
+        links = graph.get(dg.AssetKey(["shop", asset])).metadata["dagster/code_references"].code_references
+        return [
+            (link.label, Path(link.file_path).name) for link in links if isinstance(link, dg.LocalFileCodeReference)
+        ]
+
+    assert ("mapping of products", "products.jsonata") in linked("staged_records")
+    assert ("migration file", "shop.yaml") in linked("shopify_loads")
+    assert any(name == "assets.py" for _, name in linked("source_data"))
+
+
+def test_the_check_of_freshness_is_yellow_until_all_was_read(project: Any) -> None:
+    assert checks(project.run("extract", "products", limit=1))["source_data", "source_is_fresh"] is False
+    assert checks(project.run("extract", "products"))["source_data", "source_is_fresh"] is True
+    assert checks(project.run("extract", "products", limit=1))["source_data", "source_is_fresh"] is True
 
 
 def test_a_run_of_assets_is_a_run_of_graftports_own(project: Any) -> None:

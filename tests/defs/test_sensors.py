@@ -172,7 +172,8 @@ def test_only_the_type_that_changed_is_asked_for(project: Any) -> None:
     project.write("products.csv", "sku,title,price,collection\nB1,Mug,5.00,\n")
     second: Any = tick(project, first.cursor)
     assert asked(second) == ["products"]
-    (observation,) = second.asset_events
+    observation, check = second.asset_events
+    assert (check.check_name, check.partition, check.passed) == ("source_is_fresh", "products", False)
     assert observation.partition == "products"
     assert observation.metadata["change"].value == 2
 

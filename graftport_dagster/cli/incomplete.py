@@ -110,8 +110,9 @@ def retry(
 ) -> int:  # fmt: skip
     """Try some again now, in a run that sends these and nothing else.
 
-    They are mapped anew by the version in use, so that a mended mapping counts; those that failed in extract are
-    read anew. A second command at the same time finds them claimed, and says so.
+    First it is said what has changed since they failed, or that the same error is to be expected. They are mapped
+    anew by the version in use, so that a mended mapping counts; those that failed in extract are read anew. A second
+    command at the same time finds them claimed, and says so.
     """
     # Not at the top: it needs what a list does without.
     from graftport_dagster.cli.foreground import must_not_be_paused, run_and_tell
@@ -121,6 +122,7 @@ def retry(
         must_not_be_paused(store, migration)
         rows = _chosen(store, migration, which)
         free = [row for row in rows if row["status"] != "in_progress" or not _is_going_on(store, row["claimed_by"])]
+        ready = _readiness(store, migration, free)
     if not free:
         runs = ", ".join(sorted({row["claimed_by"] for row in rows}))
         refuse("ids", [f"Nothing is left to retry: run {runs} has claimed it."], as_json=as_json)
@@ -133,7 +135,9 @@ def retry(
         conflict_strategy=migration.options.conflict_strategy, actor=asking(), reason=reason,
     )  # fmt: skip
     told = f"{number(len(free))} of {number(len(rows))} are tried again." if len(free) < len(rows) else ""
-    beside = {"retried": len(free), "in_progress": len(rows) - len(free)}
+    if ready:
+        click.echo(ready["sentence"], err=True)
+    beside = {"retried": len(free), "in_progress": len(rows) - len(free), "readiness": ready}
     return run_and_tell(migration, options, beside=beside, lines=[told] if told else [], as_json=as_json)
 
 
@@ -159,6 +163,17 @@ def discard(
         f" {len(rows) - count} are being tried just now." if count < len(rows) else ""
     )
     answer(told, lambda: Text(line), as_json=as_json)
+
+
+def _readiness(store: RecordStore, migration: Migration, rows: Sequence[JsonObject]) -> JsonObject | None:
+    """What has changed since the newest of the runs in which these failed; None where there is none any more."""
+    from graftport_dagster.reports.readiness import readiness
+
+    runs = [run for run_id in {row["run_id"] for row in rows} if (run := store.runs.find(run_id))]
+    if not runs:
+        return None
+    types = tuple(name for name in ResourceType if any(row["resource_type"] == name for row in rows))
+    return readiness(store, migration, max(runs, key=lambda run: run.seq), types)
 
 
 def _which(

@@ -32,6 +32,8 @@ LIST_FIELDS = frozenset(
 )  # fmt: skip
 _GIVES_A_SEQUENCE = frozenset({"map", "filter", "sort", "distinct", "append", "spread", "keys", "each", "match"})
 
+_MEND = "Mend the record at the source, or the mapping at this place, then retry."
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -90,7 +92,7 @@ class Mapping:
         end = "" if failure.message.endswith((".", "!", "?")) else "."
         return TransformError(
             f"{failure.message}{end} Record {record_id}{word} in {self.name}.",
-            code=failure.code, hint=failure.hint, path=f"line {found[0]}, column {found[1]}" if found else "",
+            code=failure.code, hint=failure.hint or _MEND, path=f"line {found[0]}, column {found[1]}" if found else "",
         )  # fmt: skip
 
 

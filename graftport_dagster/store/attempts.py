@@ -17,6 +17,7 @@ from graftport_dagster.store.tables import attempts, record_warnings
 
 FAILED = frozenset({Outcome.ERRORED, Outcome.UNKNOWN})
 PASSED_OVER = frozenset({Outcome.EXCLUDED, Outcome.SKIPPED, Outcome.HELD, Outcome.SUPERSEDED})
+_REPORT = "Nobody foresaw this: please report it. The other records went on."
 _NOT_TRIED = frozenset({Outcome.UNCHANGED, Outcome.NOT_REACHED, Outcome.REFUSED_BEFORE})
 _CLASS_BY_OUTCOME = {Outcome.UNKNOWN: ErrorClass.UNKNOWN_OUTCOME, Outcome.HELD: ErrorClass.DATA}
 
@@ -37,7 +38,7 @@ def describe(error: Exception | None, outcome: Outcome, reason: str = "") -> Fau
     if isinstance(error, GraftportError):
         return Fault(str(error.error_class), error.code, error.path, error.message, error.hint)
     if error is not None:
-        return Fault(str(ErrorClass.UNEXPECTED), type(error).__name__, "", str(error))
+        return Fault(str(ErrorClass.UNEXPECTED), type(error).__name__, "", str(error), _REPORT)
     if outcome in FAILED or outcome is Outcome.HELD:
         error_class = _CLASS_BY_OUTCOME.get(outcome, ErrorClass.UNEXPECTED)
         return Fault(str(error_class), str(outcome).upper(), "", reason)

@@ -56,6 +56,14 @@ def test_a_retry_says_what_changed_does_only_what_failed_and_is_not_done_twice(p
     assert error["field"] == "resource_type"
 
 
+def test_a_retry_of_open_records_says_what_changed_as_well(project: Any) -> None:
+    project.write("products.csv", BAD)
+    project.run("migrate_one", "products")
+    told, said = graftport(project, "incomplete", "retry", "shop", "A2", status=3)
+    assert (told["retried"], told["readiness"]["changed"]) == (1, [])
+    assert "Nothing changed since the last attempt: expect the same error" in " ".join(said.split())
+
+
 def test_the_original_mapping_is_repeated_where_that_is_asked_for(project: Any) -> None:
     project.write("products.csv", BAD)
     first = project.run("migrate", resource_types=("products",))

@@ -11,6 +11,7 @@ from graftport_dagster.mappings.registry import text_of
 from graftport_dagster.migration import Migration, read_migration
 from graftport_dagster.records import JsonObject, ResourceType, SourceRecord
 from graftport_dagster.shopify.payload import check
+from graftport_dagster.simulator.magento.shop import Shop
 from graftport_dagster.source_settings import FilesSettings
 from graftport_dagster.sources.opening import open_source
 
@@ -179,6 +180,18 @@ def test_a_shop_with_prices_that_hold_the_tax_is_found_out() -> None:
     assert codes == []
     assert envelope["input"]["taxesIncluded"] is True
     assert order_total(envelope) == 3497
+
+
+def test_a_discount_of_prices_that_hold_the_tax_tells_so_where_no_price_does() -> None:
+    """45.00 holds 7.50 of tax, and 37.50 is as whole a price as any."""
+    row = next(
+        it for it in Shop.made(1, products=60, customers=60, orders=399).lists["orders"] if it["entity_id"] == 399
+    )
+    assert [it["price"] for it in row["items"] if it["tax_percent"]] == [37.5]
+    envelope, warned = mapped(ResourceType.ORDERS, row)
+    assert envelope["input"]["taxesIncluded"] is True
+    assert order_total(envelope) == round(row["grand_total"] * 100)
+    assert "TOTAL_DIFFERS" not in warned
 
 
 def test_an_order_that_does_not_add_up_says_by_how_much() -> None:

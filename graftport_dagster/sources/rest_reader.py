@@ -7,6 +7,7 @@ module; nothing here names a secret, also not where the shop repeats one.
 """
 
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -39,6 +40,9 @@ _LONGEST_RETRY_AFTER = 120.0
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _PIECE = 1 << 18
 _NAP = 0.2
+_MARK = b"\xef\xbb\xbf"
+_PHP = re.compile(rb"<b>((?:Fatal error|Parse error|Warning|Notice|Deprecated)[^<]{0,40})</b>")
+_SLOW = "Ask for smaller pages (source.page_size), or wait longer (source.timeout_seconds)."
 Params = Mapping[str, str | int]
 
 
@@ -146,7 +150,7 @@ class RestReader:
             pieces.append(piece)
             size += len(piece)
             if self._clock.now() > deadline:
-                raise RemoteTimeoutError(f"{self.host} did not finish its answer in time.")
+                raise RemoteTimeoutError(f"{self.host} did not finish its answer in time.", hint=_SLOW)
             if size > _LARGEST_ANSWER:
                 raise ConfigurationError(
                     f"An answer of {self.host} is larger than {_LARGEST_ANSWER >> 20} MB.", code="ANSWER_TOO_LARGE",
@@ -156,39 +160,53 @@ class RestReader:
 
     def _read(self, response: requests.Response, content: bytes, path: str) -> Answer:
         try:
-            body = orjson.loads(content)
+            # A plugin's file that was saved with a mark puts it before every answer of the shop.
+            body = orjson.loads(content.removeprefix(_MARK))
         except orjson.JSONDecodeError:
             body = None
         if response.status_code >= 300:
             raise self._refusal(response, body, path)
         if body is None and content.strip() != b"null":
-            kind = "a web page" if content.lstrip()[:1] == b"<" else "no JSON, or half of it"
-            raise RemoteFaultError(
-                f"{self._shop} answered {path} with {kind}.", code="UNEXPECTED_ANSWER",
-                hint=f"See whether {self.host} is the shop itself, and what stands before it.",
-            )  # fmt: skip
+            raise self._nonsense(content, path)
         return Answer(body, {name.lower(): value for name, value in response.headers.items()})
+
+    def _nonsense(self, content: bytes, path: str) -> RemoteFaultError:
+        if found := _PHP.search(content[:4096]):
+            return RemoteFaultError(
+                f"{self._shop} answered {path} with a message of PHP ({found[1].decode()}) before its JSON.",
+                code="UNEXPECTED_ANSWER",
+                hint="Have PHP write its messages into a log: display_errors off, in WordPress WP_DEBUG_DISPLAY.",
+            )  # fmt: skip
+        kind = "a web page" if content.lstrip()[:1] == b"<" else "no JSON, or half of it"
+        return RemoteFaultError(
+            f"{self._shop} answered {path} with {kind}.", code="UNEXPECTED_ANSWER",
+            hint=f"See whether {self.host} is the shop itself, and what stands before it: a login, a cache.",
+        )  # fmt: skip
 
     def _refusal(self, response: requests.Response, body: Any, path: str) -> GraftportError:
         status = response.status_code
         said = self._masked(self._words(body))[:300].strip() or f"HTTP {status}"
         told = f"{self._shop} answered {path} with {status}: {said}"
         told += "" if told.endswith((".", "!", "?")) else "."
-        if status == 429 or (status == 503 and "retry-after" in response.headers):
+        if status == 429:
             return ThrottledError(
-                told, code="SOURCE_THROTTLED", hint="Lower source.requests_per_second.",
+                told, code="SOURCE_THROTTLED", hint="Give source.requests_per_second, or a lower one, such as 2.",
                 retry_after=self._retry_after(response),
             )  # fmt: skip
         if status == 408 or status >= 500:
-            return RemoteFaultError(
-                told, code="SOURCE_FAULT", hint="Look at the shop's own log.", retry_after=self._retry_after(response)
-            )
+            hint = "The shop is in maintenance or has too much to do: run again when it is open, or at a quiet hour."
+            hint = hint if status == 503 else "Look at the shop's own log."
+            return RemoteFaultError(told, code="SOURCE_FAULT", hint=hint, retry_after=self._retry_after(response))
         if status == 401:
             return CredentialsError(told, code="SOURCE_UNAUTHORIZED", hint="Check the credentials under source.")
         if status == 403:
             return CredentialsError(told, code="SOURCE_FORBIDDEN", hint="Give these credentials the right to read it.")
         if status < 400:
-            target = urlsplit(response.headers.get("location", "")).hostname or "another address"
+            moved = urlsplit(response.headers.get("location", ""))
+            target = moved.hostname or "another address"
+            if moved.hostname == self.host.partition(":")[0]:
+                # From http to https, or to a login.
+                target = f"{moved.scheme}://{moved.netloc.rpartition('@')[2]}{moved.path}"
             return ConfigurationError(
                 f"{self.host} sends the question on to {target}.", code="SOURCE_MOVED",
                 hint="Give the address that answers by itself, with https:// and www. as it has them.",
@@ -204,9 +222,14 @@ class RestReader:
                 hint="Check this machine's clock and its certificate authorities.",
             )  # fmt: skip
         if isinstance(error, requests.exceptions.ConnectTimeout):
-            return UnreachableError(f"{self.host} could not be connected to in time.", code="CONNECT_TIMEOUT")
+            return UnreachableError(
+                f"{self.host} could not be connected to in time.", code="CONNECT_TIMEOUT",
+                hint="Check source.url, and whether a firewall is between.",
+            )  # fmt: skip
         if isinstance(error, requests.exceptions.Timeout) or "timed out" in words:
-            return RemoteTimeoutError(f"{self.host} did not answer within {self._patience.timeout_seconds:g} seconds.")
+            return RemoteTimeoutError(
+                f"{self.host} did not answer within {self._patience.timeout_seconds:g} seconds.", hint=_SLOW
+            )
         if isinstance(error, requests.exceptions.ConnectionError) and "NameResolution" in repr(error):
             return UnreachableError(
                 f"The name {self.host} does not resolve.", code="NAME_NOT_RESOLVED",
@@ -217,7 +240,10 @@ class RestReader:
                 f"{self.host} refused the connection: {words}.", code="CONNECTION_REFUSED",
                 hint="Check source.url, and whether a firewall is between.",
             )  # fmt: skip
-        return RemoteFaultError(f"The connection to {self.host} broke before the answer was whole.", code="ANSWER_LOST")
+        return RemoteFaultError(
+            f"The connection to {self.host} broke before the answer was whole.", code="ANSWER_LOST",
+            hint="Run again; where it stays so, ask for smaller pages (source.page_size), and see the shop's log.",
+        )  # fmt: skip
 
     # --- pace ---------------------------------------------------------------------------------------
 

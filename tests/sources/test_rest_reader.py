@@ -15,7 +15,6 @@ from graftport_dagster.errors import (
     GraftportError,
     RemoteFaultError,
     RemoteTimeoutError,
-    ThrottledError,
     UnreachableError,
 )
 from graftport_dagster.sources.rest_reader import Clock, Patience, RestReader
@@ -115,9 +114,10 @@ def test_a_shop_that_says_how_long_to_wait_is_given_that(shop: Shop) -> None:
 def test_a_shop_that_wants_an_hour_is_left_to_a_later_run(shop: Shop) -> None:
     shop.says(503, {"message": "maintenance"}, Retry_After="3600")
     time = Time()
-    with pytest.raises(ThrottledError) as refused:
+    with pytest.raises(RemoteFaultError) as refused:
         reader(shop, time).get("/orders")
     assert (refused.value.retry_after, time.seconds, len(shop.asked)) == (3600, 0, 1)
+    assert "maintenance" in refused.value.hint
 
 
 @pytest.mark.parametrize(
@@ -198,3 +198,21 @@ def test_a_stop_ends_the_waiting_at_once(shop: Shop) -> None:
         asking.get("/orders")
     assert refused.value.code == "STOPPED"
     assert time.seconds < 2
+
+
+def test_a_mark_before_the_json_is_passed_over(shop: Shop) -> None:
+    shop.says(200, b'\xef\xbb\xbf[{"id": 1}]')
+    assert reader(shop, Time()).get("/x").json == [{"id": 1}]
+
+
+def test_messages_of_php_before_the_json_are_told_with_what_turns_them_off(shop: Shop) -> None:
+    shop.says(200, b"<br />\n<b>Deprecated</b>: Function foo() in <b>/var/www/x.php</b><br />[]")
+    with pytest.raises(RemoteFaultError, match=r"message of PHP \(Deprecated\)") as refused:
+        reader(shop, Time(), attempts=1).get("/x")
+    assert "WP_DEBUG_DISPLAY" in refused.value.hint
+
+
+def test_a_login_that_the_question_is_sent_to_is_named(shop: Shop) -> None:
+    shop.says(302, b"", Location=f"{shop.url}/wp-login.php?redirect_to=x")
+    with pytest.raises(ConfigurationError, match=r"sends the question on to http://127\.0\.0\.1:\d+/wp-login\.php\."):
+        reader(shop, Time()).get("/x")

@@ -13,7 +13,7 @@ import pytest
 import requests
 from pydantic import ValidationError
 
-from graftport_dagster.errors import ConfigurationError, CredentialsError, GraftportError
+from graftport_dagster.errors import ConfigurationError, CredentialsError, GraftportError, RemoteFaultError
 from graftport_dagster.mappings import Mapping
 from graftport_dagster.mappings.registry import text_of
 from graftport_dagster.migration import Migration
@@ -237,3 +237,18 @@ def test_every_record_passes_shopifys_schema_through_its_packaged_mapping(make: 
             continue
         _, problems = check(kind, found.value)
         assert [f"{problem.path}: {problem.message}" for problem in problems] == []
+
+
+def test_a_lost_answer_to_a_bulk_query_is_no_unknown_outcome(shop: FilledShop, make: Make) -> None:
+    """Reading changes nothing: what became of the query need not be looked for, only asked again."""
+    faults = f"{shop.url}/_simulator/faults"
+    rule = {"fault": "html_error", "operation": "bulkOperationRunQuery"}
+    requests.post(faults, json=rule, timeout=20).raise_for_status()
+    until = time.monotonic() + 2
+    try:
+        with pytest.raises(RemoteFaultError) as refused:
+            list(make(stop=lambda: time.monotonic() > until).read(PRODUCTS, None))
+    finally:
+        requests.post(faults, json={"faults": [], "replace": True}, timeout=20).raise_for_status()
+    assert "no answer came" not in refused.value.message
+    assert "source.shop" in refused.value.hint

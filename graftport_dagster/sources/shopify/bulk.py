@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from graftport_dagster.errors import GraftportError, RemoteFaultError, UnreachableError
+from graftport_dagster.errors import GraftportError, RemoteFaultError, UnknownOutcomeError, UnreachableError
 from graftport_dagster.records import JsonObject
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.source_settings.files import FileSpec
@@ -74,7 +74,15 @@ class BulkReader:
 
     def _start(self, document: str) -> str:
         # Sent twice it is run twice, which costs time and no harm.
-        answer = self._shop.call(_RUN, {"query": document}, repeatable=True)
+        try:
+            answer = self._shop.call(_RUN, {"query": document}, repeatable=True)
+        except UnknownOutcomeError as error:
+            # Nothing of a shop is changed by being read: what became of the first one does not matter.
+            cause = error.__cause__
+            raise RemoteFaultError(
+                cause.message if isinstance(cause, GraftportError) else error.message, code=error.code,
+                hint="See whether source.shop is the shop itself; it is read again by the next run.",
+            ) from error  # fmt: skip
         if answer.user_errors:
             raise BulkRefusedError(answer.user_errors[0].message)
         return str(answer.data["bulkOperation"]["id"])

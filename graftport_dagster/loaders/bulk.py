@@ -274,13 +274,13 @@ class Bulk:
             return lambda spent: bulk.find(spent, one.token, one.sent_at)
         if what is At.LOOK:
             return lambda spent: bulk.look(spent, one.gid)
-        return lambda _spent: self._fetched(one)
-
-    def _fetched(self, one: Operation) -> Path:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="graftport-")
+        # Made here, for two threads would make two.
+        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="graftport-")
         file = Path(self._folder.name) / f"{one.token}.jsonl"
-        bulk.fetch(one.url, file, stop=lambda: self._ends_at is not None)
+        return lambda _spent: self._fetched(one.url, file)
+
+    def _fetched(self, url: str, file: Path) -> Path:
+        bulk.fetch(url, file, stop=lambda: self._ends_at is not None)
         return file
 
     def _stop(self, one: Operation, now: float) -> None:
@@ -379,15 +379,15 @@ class Bulk:
     def _has_file(self, one: Operation, file: Any, error: Exception | None) -> None:
         if error is None:
             one.at, one.file, one.lines = At.READ, file, bulk.results(file)
-        elif getattr(error, "code", "") == bulk.RESULTS_GONE:
-            one.at = At.READ
-        elif one.tries < _FETCHES:
+        elif getattr(error, "code", "") != bulk.RESULTS_GONE and one.tries < _FETCHES:
             one.tries += 1
             one.rest()
         else:
-            # The answers are there, only not for us, now: a later run reads them.
-            self.fatal = self.fatal or error
-            self._open.remove(one)
+            # It has ended, so that whatever it has written can be sent again, by its identity.
+            self._context.progress(
+                f"{self._loader.resource_type}: a bulk operation's answers are not to be had: {error}"
+            )
+            one.at = At.READ
 
     _ears: ClassVar[dict[At, Callable[["Bulk", Operation, Any, Exception | None], None]]] = {
         At.UPLOAD: _uploaded, At.BEGIN: _begun, At.FIND: _found, At.LOOK: _looked, At.FETCH: _has_file,

@@ -39,7 +39,8 @@ _TRIES = 5
 _PAUSE_SECONDS = 1.0
 _TIMEOUTS = (10.0, 60.0)
 _PIECE = 1 << 20
-_GONE = frozenset({403, 404, 410})
+# Of statuses that refuse; an address that has run out is 400, 403, 404 or 410, as the file server likes.
+_NOT_NOW = frozenset({408, 429})
 # By how much Shopify's clock and ours may disagree.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -123,7 +124,7 @@ def look(caller: Caller, gid: str) -> Operation | None:
     told = caller.call(document("bulk_operation"), {"id": gid}, repeatable=True).data
     if not told:
         return None
-    url = told.get("url") or told.get("partialDataUrl") or ""
+    url = "" if told["status"] == "EXPIRED" else told.get("url") or told.get("partialDataUrl") or ""
     return Operation(gid, str(told["status"]), str(told.get("errorCode") or ""), int(told["objectCount"]), str(url))
 
 
@@ -137,7 +138,7 @@ def fetch(url: str, into: Path, *, stop: Callable[[], bool], sleep: Callable[[fl
     for left in reversed(range(_TRIES)):
         try:
             with requests.get(url, stream=True, timeout=_TIMEOUTS) as reply:
-                if reply.status_code in _GONE:
+                if 400 <= reply.status_code < 500 and reply.status_code not in _NOT_NOW:
                     raise RemoteFaultError("The file of results is not there any more.", code=RESULTS_GONE)
                 reply.raise_for_status()
                 with into.open("wb") as file:

@@ -53,7 +53,10 @@ _CONTENT = (
     source_records, source_history, staged_records, tables.landed_snapshots, tables.waits, record_warnings,
 )  # fmt: skip
 # And these that it landed, which must not be forgotten, but where its id itself is a mail address.
-_TRACES = (tables.identities, landed_records, tables.record_steps, attempts, incomplete_records, extract_errors)
+_TRACES = (
+    tables.identities, landed_records, tables.record_steps, tables.bulk_lines, attempts, incomplete_records,
+    extract_errors,
+)  # fmt: skip
 _CUSTOMER_KEY = re.compile(r"customer_?id|^customer$|customers$", re.IGNORECASE)
 
 RecordName = tuple[str, str]

@@ -64,6 +64,12 @@ def test_what_cannot_be_read_of_a_file_is_left_out(tmp_path: Path) -> None:
     assert list(bulk.results(file)) == [(1, {"data": 1, "__lineNumber": 1}), (0, {"__lineNumber": "0"})]
 
 
+def test_a_file_that_is_not_there_any_more_is_told_apart(simulator_url: str, tmp_path: Path) -> None:
+    with pytest.raises(RemoteFaultError) as met:
+        bulk.fetch(f"{simulator_url}/_uploads/bulk/none.jsonl", tmp_path / "results", stop=lambda: False)
+    assert met.value.code == bulk.RESULTS_GONE
+
+
 def _fields(selections: SelectionSetNode, path: str = "") -> set[str]:
     found: set[str] = set()
     for field in selections.selections:

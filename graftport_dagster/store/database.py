@@ -320,7 +320,11 @@ def _postgres_engine(url: URL) -> Engine:
             url,
             executemany_mode="values_plus_batch",
             pool_pre_ping=True,
-            connect_args={"application_name": "graftport", "options": "-c timezone=utc", "connect_timeout": 30},
+            connect_args={
+                "application_name": "graftport",
+                "options": f"-c timezone=utc -c lock_timeout={_BUSY_SECONDS}s",
+                "connect_timeout": 30,
+            },
         )
     except ImportError as error:
         raise ConfigurationError(

@@ -21,6 +21,9 @@ from graftport_dagster.errors import (
 )
 
 _FULL_HINT = "Free some space and run again: nothing of the batch in hand was written, all before it is kept."
+_BUSY_HINT = (
+    "Another program has kept it locked for 30 seconds: let it end, then run again. What was done before is kept."
+)
 _LOST_HINT = "Run again once the database is back: what was not recorded is verified or done then."
 _SQLITE_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _SQLITE_PLACE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
@@ -56,7 +59,7 @@ def _sqlite_meaning(error: sqlite3.Error) -> GraftportError | None:
     if code == sqlite3.SQLITE_FULL:
         return OutOfSpaceError(said, hint=_FULL_HINT)
     if code in _SQLITE_BUSY:
-        return TransientError(said, code="STORE_BUSY", hint="Another process has been writing for 30 seconds.")
+        return TransientError(said, code="STORE_BUSY", hint=_BUSY_HINT)
     if code == sqlite3.SQLITE_IOERR:
         return TransientError(said, code="STORE_IO", hint="Look at the disk, then run again.")
     if code in _SQLITE_PLACE:
@@ -74,7 +77,7 @@ def _postgres_meaning(error: DBAPIError) -> GraftportError | None:
     if code == "53100":
         return OutOfSpaceError(said, hint=_FULL_HINT)
     if code in _POSTGRES_BUSY:
-        return TransientError(said, code="STORE_BUSY", hint="Another process was in the way; run again.")
+        return TransientError(said, code="STORE_BUSY", hint=_BUSY_HINT)
     if code in _POSTGRES_AWAY or error.connection_invalidated:
         return StoreLostError(said, hint=_LOST_HINT)
     if code.startswith("28"):

@@ -21,6 +21,8 @@ from hypothesis import settings
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
+from tests.whole_schema import file_of, mistakes_in_calls
+
 # A machine with other things to do is no failure of a property.
 settings.register_profile("unhurried", deadline=None, print_blob=True)
 settings.load_profile("unhurried")
@@ -153,6 +155,18 @@ def old_shop_url(simulator_url: str) -> str:
     """The address of an empty simulated Shopify shop, to read from; for one test to fill."""
     requests.post(f"{simulator_url}/_simulator/reset", timeout=20).raise_for_status()
     return simulator_url
+
+
+@pytest.fixture(autouse=True)
+def _every_payload_is_shopifys(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test sends to the simulated store is held against Shopify's whole schema, if that is there."""
+    if "simulator_url" not in request.fixturenames or not file_of("2026-10").exists():
+        yield
+        return
+    url: str = request.getfixturevalue("simulator_url")
+    yield
+    _, mistakes = mistakes_in_calls(url)
+    assert mistakes == []
 
 
 @contextmanager

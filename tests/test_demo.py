@@ -14,6 +14,8 @@ import pytest
 import requests
 from sqlalchemy import create_engine, make_url, text
 
+from tests.whole_schema import file_of, mistakes_in_calls
+
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {"DAGSTER_HOME", "GRAFTPORT_DAGSTER_URL", "GRAFTPORT_MIGRATIONS", "GRAFTPORT_STATE", "GRAFTPORT_STORE_URL"}
 RECORDS = {
@@ -88,6 +90,9 @@ def test_demo_lands_whole_and_a_second_time_sends_nothing(demo: Demo) -> None:
     first = demo.report()
     assert first["result"] == "succeeded"
     assert {name: counts["created"] for name, counts in loads(first).items()} == RECORDS
+    if file_of("2026-10").exists():
+        seen, mistakes = mistakes_in_calls(demo.simulator())
+        assert (seen > sum(RECORDS.values()), mistakes) == (True, [])
     products = requests.get(f"{demo.simulator()}/_simulator/objects?type=Product", timeout=10).json()
     assert len(products) == RECORDS["products"]
     asked = requests.get(f"{demo.simulator()}/_simulator/", timeout=10).json()["requests"]

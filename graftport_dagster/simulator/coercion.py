@@ -193,7 +193,7 @@ def _coerce_object(
         explanation = f"Expected {orjson.dumps(value).decode()} to be a key-value object."
         problems.append({"path": list(path), "explanation": explanation})
         return None
-    for name in value.keys() - declared.fields.keys():
+    for name in (name for name in value if name not in declared.fields):
         explanation = f"Field is not defined on {declared.name}"
         problems.append({"path": [*path, name], "explanation": explanation})
     if declared.is_one_of:

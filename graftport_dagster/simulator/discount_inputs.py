@@ -30,6 +30,42 @@ def problems_of(call: Call, before: Object, given: Object, argument: str, *, is_
     return problems
 
 
+def contradictions(given: Object) -> Iterator[str]:
+    """What the input says and takes back at once, for which Shopify answers nothing at all (recorded)."""
+    for name in ("context", "customerSelection"):
+        yield from _of_people(given.get(name) or {})
+    for side in ("customerBuys", "customerGets"):
+        yield from _of_side(given.get(side) or {})
+    if _overlap((given.get("destination") or {}).get("countries")):
+        yield "A country code is present in `add` and `remove` field"
+    if _overlap((given.get("combinesWith") or {}).get("productDiscountsWithTagsOnSameCartLine")):
+        yield "The same tag is present in both `add` and `remove` fields of `productDiscountsWithTagsOnSameCartLine`."
+
+
+def _of_people(people: Object) -> Iterator[str]:
+    for kind, said in (("customers", "customers or customerSavedSearches"), ("customerSegments",) * 2):
+        if people.get("all") is True and people.get(kind):
+            yield f"A discount cannot have customerSelection set to all, when {said} is specified."
+    if _overlap(people.get("customers")):
+        yield "A customer id is present in `add` and `remove` fields"
+
+
+def _of_side(side: Object) -> Iterator[str]:
+    items, value = side.get("items") or {}, side.get("value") or {}
+    products = items.get("products") or {}
+    if _overlap(items.get("collections")):
+        yield "The same Collection id is present in both 'add' and 'remove' fields"
+    for kind, name in (("Product", "products"), ("ProductVariant", "productVariants")):
+        if set(products.get(f"{name}ToAdd") or ()) & set(products.get(f"{name}ToRemove") or ()):
+            yield f"The same {kind} id is present in both 'add' and 'remove' fields"
+    if sum(value.get(name) is not None for name in ("percentage", "discountOnQuantity", "discountAmount")) > 1:
+        yield "A discount can only have one of percentage, discountOnQuantity or discountAmount."
+
+
+def _overlap(change: Object | None) -> bool:
+    return bool(set((change or {}).get("add") or ()) & set((change or {}).get("remove") or ()))
+
+
 def _texts(given: Object, *, is_new: bool) -> Iterator[Problem]:
     for name, said in (("title", "Title"), ("code", "Discount code"), ("startsAt", "Starts at")):
         if (is_new or name in given) and not (given.get(name) or "").strip():

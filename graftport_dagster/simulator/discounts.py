@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from graftport_dagster.simulator import redeem_codes
-from graftport_dagster.simulator.answers import Refused, refuse, user_error
+from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
-from graftport_dagster.simulator.discount_inputs import merged, merged_items, problems_of
+from graftport_dagster.simulator.discount_inputs import contradictions, merged, merged_items, problems_of
 from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.search import Searchable
@@ -61,6 +61,8 @@ def _update(kind: str) -> Callable[[Call, Arguments], Object]:
 
 
 def _write(call: Call, discount: Object, given: Object, argument: str, *, is_new: bool) -> None:
+    for text in contradictions(given):
+        raise TopLevelError("BAD_REQUEST", text)
     if errors := problems_of(call, discount, given, argument, is_new=is_new):
         raise Refused([user_error([argument, *path], text, code, extraInfo=None) for path, text, code in errors])
     if given.get("code") is not None and redeem_codes.is_taken(call, given["code"], discount["id"]):

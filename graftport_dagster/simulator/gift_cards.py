@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from graftport_dagster.simulator.answers import Refused, refuse, user_error
+from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
@@ -76,6 +76,9 @@ def _people_errors(call: Call, given: Object) -> list[Object]:
     if given.get("customerId") and call.take(given["customerId"], "Customer") is None:
         errors.append(user_error(["input", "customerId"], "The customer could not be found.", "CUSTOMER_NOT_FOUND"))
     recipient = given.get("recipientAttributes")
+    for name, most in (("preferredName", 255), ("message", 200)):
+        if len((recipient or {}).get(name) or "") > most:
+            raise TopLevelError("INVALID_FIELD_ARGUMENTS", f"{name} is too long (maximum is {most})")
     if recipient and call.take(recipient["id"], "Customer") is None:
         path = ["input", "recipientAttributes", "id"]
         errors.append(user_error(path, "The recipient could not be found.", "RECIPIENT_NOT_FOUND"))

@@ -3,6 +3,7 @@
 Facts (API 2026-10): there is no upsert and no identifier query; an article's handle is unique in its blog, a page's
 in the store. Search by handle may lag; lists do not. Our id is kept in an ordinary metafield, by which an object of
 ours is told from another's. An update of an article must name its author.
+What the blogs themselves are called is `blog_homes.py`'s.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
 _PAGE = 100
+_BLOG = "blog"
 _WATCHED = ("title", "handle", "body", "summary", "tags", "templateSuffix")
 
 
@@ -42,10 +44,14 @@ class BlogLoader:
         blog = plan.record.payload.get("blog") or {}
         if not payload or _kind(plan) == "page" or payload.get("blogId") or not blog.get("handle"):
             return plan
-        home = self._homes.home(blog, caller)
-        part = Identity(RecordKey(self.resource_type, plan.record.source_id, "blog", blog["handle"]), home)
+        given = ((plan.record.payload.get("parts") or {}).get(_BLOG) or [blog["handle"]])[0]
+        key = RecordKey(self.resource_type, plan.record.source_id, _BLOG, str(given))
+        own_id = f"{plan.identity.partition(':')[0]}:{self.resource_type}:{_BLOG}:{given}"
+        home = self._homes.home(blog, caller, own_id=own_id, before=plan.parts.get(key))
         envelope = {**plan.envelope, "input": {**payload, "blogId": home}}
-        return replace(plan, envelope=envelope, parts={**plan.parts, part.key: part})
+        others = {other: part for other, part in plan.parts.items() if other.part != _BLOG}
+        # Its handle here is the title that the source had, so that a change of that can be told.
+        return replace(plan, envelope=envelope, parts={**others, key: Identity(key, home, str(blog["title"]))})
 
     def call(self, plan: Plan) -> Call | None:
         """`articleCreate`, `pageCreate` or their updates, with our id in it."""
@@ -78,7 +84,7 @@ class BlogLoader:
         """The article or page; its handle is what its address ends with, below /blogs or in full."""
         kind = _kind(plan)
         it = answer[kind]
-        blogs = tuple(part for key, part in plan.parts.items() if key.part == "blog")
+        blogs = tuple(part for key, part in plan.parts.items() if key.part == _BLOG)
         return Landed(it["id"], _address(kind, it), blogs, snapshot=snapshot(self, plan, it))
 
     def watched(self, node: JsonObject) -> JsonObject:

@@ -103,7 +103,7 @@ def test_two_processes_make_one_blog(world: World) -> None:
     found: list[str] = []
 
     def make(shop: Any) -> None:
-        found.append(BlogHomes().home({"title": "News", "handle": "news"}, shop))
+        found.append(BlogHomes().home({"title": "News", "handle": "news"}, shop, own_id="magento:blogs:blog:news"))
 
     threads = [threading.Thread(target=make, args=(shop,)) for shop in shops]
     for thread in threads:
@@ -212,3 +212,47 @@ def test_a_dry_run_says_what_would_be_made(world: World) -> None:
     world.stage(BLOGS, {"1": article(), "2": page()})
     assert world.rehearse(BLOGS).outcomes["created"] == 2
     assert world.objects("Blog") == []
+
+
+def test_a_blog_of_ours_follows_the_title_and_the_handle_of_its_source(world: World) -> None:
+    def staged(title: str, handle: str) -> dict[str, Any]:
+        return {
+            number: {**article(f"a{number}"), "blog": {"title": title, "handle": handle}, "parts": {"blog": ["7"]}}
+            for number in ("1", "2")
+        }
+
+    world.stage(BLOGS, staged("News", "news"))
+    world.load(BLOGS)
+    (gid,) = [it["id"] for it in world.objects("Blog")]
+    world.stage(BLOGS, staged("Newsroom", "newsroom"))
+    assert outcomes(world.load(BLOGS)) == {"updated": 2}
+    assert [(it["id"], it["title"], it["handle"]) for it in world.objects("Blog")] == [(gid, "Newsroom", "newsroom")]
+    assert world.calls().count("blogUpdate") == 2
+    writes = len(world.writes())
+    assert outcomes(world.load(BLOGS)) == {}
+    assert len(world.writes()) == writes
+
+
+def test_a_title_that_somebody_gave_a_blog_by_hand_stays(world: World) -> None:
+    world.stage(BLOGS, {"1": article()})
+    world.load(BLOGS)
+    world.edit(world.objects("Blog")[0]["id"], title="By hand")
+    changed = article(body="<p>new</p>")
+    world.stage(BLOGS, {"1": changed})
+    assert outcomes(world.load(BLOGS)) == {"updated": 1}
+    changed["blog"]["title"] = "Newsroom"
+    world.stage(BLOGS, {"1": changed})
+    assert outcomes(world.load(BLOGS)) == {"updated": 1}
+    assert [it["title"] for it in world.objects("Blog")] == ["By hand"]
+
+
+def test_a_blog_of_somebody_elses_is_not_renamed(world: World) -> None:
+    query = "mutation($b: BlogCreateInput!) { blogCreate(blog: $b) { blog { id } } }"
+    world.graphql(query, b={"title": "Theirs", "handle": "news"})
+    world.stage(BLOGS, {"1": article()})
+    world.load(BLOGS)
+    changed = article()
+    changed["blog"]["title"] = "Newsroom"
+    world.stage(BLOGS, {"1": changed})
+    assert outcomes(world.load(BLOGS)) == {"updated": 1}
+    assert [it["title"] for it in world.objects("Blog")] == ["Theirs"]

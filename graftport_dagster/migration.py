@@ -42,6 +42,7 @@ __all__ = [
 SHOPIFY_API_VERSION = "2026-10"
 MIGRATIONS_VARIABLE = "GRAFTPORT_MIGRATIONS"
 _DEMO = Path(__file__).resolve().parent.parent / "data" / "demo"
+_HANDLE = re.compile(r"[a-z0-9][a-z0-9-]{0,254}")
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-f:]+")
 _SCHEDULE = re.compile(r"[A-Za-z0-9_]+")
@@ -117,6 +118,20 @@ class Defaults(Settings):
     freshness_seconds: Annotated[int, Field(ge=1)] = 60
 
 
+class CategoryMenu(Settings):
+    """A menu of the online store that shows the collections as the tree that they were in the source."""
+
+    handle: str
+    title: str
+
+    @field_validator("handle")
+    @classmethod
+    def _handle_is_one(cls, value: str) -> str:
+        if not _HANDLE.fullmatch(value):
+            raise ValueError("a handle has lower-case letters, digits and -, for example categories")
+        return value
+
+
 class Schedule(Settings):
     """A schedule, off until somebody turns it on.
 
@@ -179,6 +194,7 @@ class Migration(Settings):
     pinning: Literal["auto", "manual"] = "auto"
     pins: Mapping[ResourceType, str] = Field(default_factory=dict)
     settings: Mapping[str, Any] = Field(default_factory=dict)
+    menu: CategoryMenu | None = None
     publications: list[str] = Field(default_factory=lambda: ["Online Store"])
     locations: Mapping[str, str] = Field(default_factory=dict)
     options: Defaults = Defaults()

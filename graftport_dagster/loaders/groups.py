@@ -13,7 +13,7 @@ from graftport_dagster.records import JsonObject, ResourceType, json_hash
 
 CONTENT = "content"
 # Carried by the envelope for our own use; no field of Shopify's.
-_OURS = frozenset({"parts", "exclude", "exclude_reason", "source_url_path", "source_totals"})
+_OURS = frozenset({"parts", "exclude", "exclude_reason", "source_url_path", "source_totals", "hierarchy"})
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ _SCOPES: Mapping[ResourceType, tuple[tuple[str, ...], ...]] = {
     ResourceType.MARKETS: (("write_markets",), ("write_products",)),
     ResourceType.REDIRECTS: (("write_online_store_navigation",),),
 }
+# What a menu of the collections needs beside.
+MENU_SCOPE = "write_online_store_navigation"
 _OWNERS: Mapping[ResourceType, tuple[str, ...]] = {
     ResourceType.COLLECTIONS: ("COLLECTION",),
     ResourceType.CUSTOMERS: ("CUSTOMER",),
@@ -180,6 +182,8 @@ def check(
     hint = "Set it by a time server, or times of orders and consents will be wrong." if off else ""
     results.append(CheckResult("clock", not off, off or "that of Shopify, within a minute", hint))
     missing = missing_scopes(facts, resource_types)
+    if migration.menu is not None and MENU_SCOPE not in (*facts.scopes, *missing):
+        missing.append(MENU_SCOPE)
     hint = f"Grant: {', '.join(missing)}." if missing else ""
     results.append(CheckResult("scopes", not missing, f"{len(facts.scopes)} granted", hint))
     try:

@@ -11,9 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from graftport_dagster.errors import ConfigurationError, LeaseHeldError, StoreNotConfirmedError, WriteBrakeError
+from graftport_dagster.errors import (
+    ConfigurationError,
+    GraftportError,
+    LeaseHeldError,
+    StoreNotConfirmedError,
+    WriteBrakeError,
+)
 from graftport_dagster.loaders import preflight
 from graftport_dagster.loaders.bulk_operation import limits_for
+from graftport_dagster.loaders.hierarchy import Hierarchy
 from graftport_dagster.loaders.loader import LEASE_SECONDS, Loading
 from graftport_dagster.loaders.plan import LoadContext, Loader
 from graftport_dagster.loaders.preflight import StoreFacts
@@ -21,6 +28,7 @@ from graftport_dagster.loaders.redirect_import import FEWEST, RedirectImport
 from graftport_dagster.loaders.registry import loader_for
 from graftport_dagster.loaders.rehearsal import Rehearsal
 from graftport_dagster.loaders.routes import Routes, reopened
+from graftport_dagster.loaders.sending import Spent
 from graftport_dagster.loaders.tally import Tally
 from graftport_dagster.pipeline.work import Work
 from graftport_dagster.records import Phase, ResourceType
@@ -83,6 +91,8 @@ def load(work: Work, resource_type: ResourceType) -> Loaded:
     elif to_do:
         _brake(work, scope)
         _send(work, loader, context, shop, done, to_do)
+    if resource_type is ResourceType.COLLECTIONS and not is_rehearsal and done.fatal is None:
+        _arrange(work, context, shop, done)
     if context.selection != work.selection:
         _count_the_rest(work, context, resource_type, scope, done)
     return done
@@ -110,6 +120,22 @@ def _send(work: Work, loader: Loader, context: LoadContext, shop: Shop, done: Lo
         done.counts["not_reached"] = to_do - tally.seen
     if done.counts["held"]:
         done.notes += _judged(work, context.store_gid)
+
+
+def _arrange(work: Work, context: LoadContext, shop: Shop, done: Loaded) -> None:
+    """Collections that have landed are put into the tree that they were in; as the one writer of them."""
+    hierarchy = Hierarchy(context)
+    if hierarchy.is_empty:
+        return
+    lease = acquire(work, context.store_gid, ResourceType.COLLECTIONS)
+    spent = Spent(shop)
+    try:
+        done.notes += hierarchy.keep(spent)
+    except GraftportError as error:
+        done.fatal = error
+    finally:
+        work.store.loads.release(lease)
+        done.api_calls, done.api_cost = done.api_calls + spent.calls, done.api_cost + spent.cost
 
 
 def _in_turn(work: Work, resource_type: ResourceType) -> Selection:

@@ -14,7 +14,7 @@ from typing import Any
 from graftport_dagster.records import JsonObject, ResourceType, canonical_json
 from graftport_dagster.shopify.input_types import InputTypes, ObjectCheck, list_of
 from graftport_dagster.shopify.problems import PayloadProblem, Place, Problems
-from graftport_dagster.shopify.scalars import Check, gid, kind_of, reference, text, truth, url
+from graftport_dagster.shopify.scalars import Check, gid, kind_of, number, reference, text, truth, url
 from graftport_dagster.shopify.variants import check_variants
 
 __all__ = ["PayloadProblem", "check"]
@@ -318,7 +318,12 @@ def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
     published: dict[str, Check] = {"publications": list_of(_name_of_publication, 250)}
     metafields = list_of(made.named("MetafieldInput"), 250)
     contents: Mapping[ResourceType, tuple[Check, dict[str, Check]]] = {
-        ResourceType.COLLECTIONS: (made.named("CollectionCreateInput"), published),
+        ResourceType.COLLECTIONS: (made.named("CollectionCreateInput"), {
+            **published,
+            "hierarchy": ObjectCheck("Where a collection stands among others", {
+                "parent": (text, True), "position": (number, True), "in_menu": (truth, True),
+            }, set(), is_one_of=False),
+        }),
         ResourceType.PRODUCTS: (made.named("ProductSetInput"), published),
         ResourceType.CUSTOMERS: (made.named("CustomerSetInput"), {
             "emailMarketingConsent": made.named("CustomerEmailMarketingConsentInput"),

@@ -18,7 +18,7 @@ _DEEPEST = 3
 
 
 def _items(call: Call, given: list[Object], path: list[str | int], depth: int = 1) -> list[Object]:
-    if depth > _DEEPEST:
+    if given and depth > _DEEPEST:
         raise refuse(path, f"Menu items cannot be nested more than {_DEEPEST} levels deep", "NESTING_TOO_DEEP")
     items = []
     for index, it in enumerate(given):

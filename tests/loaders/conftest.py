@@ -13,6 +13,7 @@ import requests
 from graftport_dagster.loaders import preflight
 from graftport_dagster.loaders.bulk_operation import Limits
 from graftport_dagster.loaders.groups import group_hashes
+from graftport_dagster.loaders.hierarchy import Hierarchy
 from graftport_dagster.loaders.loader import Loading
 from graftport_dagster.loaders.plan import LoadContext
 from graftport_dagster.loaders.redirect_import import RedirectImport
@@ -55,6 +56,8 @@ class World:
     host: str = ""
     pid: int = 0
     runs: int = 0
+    # What the last load of collections said of their tree.
+    notes: list[str] = field(default_factory=list)
     # Of rehearsals.
     verdicts: list[JsonObject] = field(default_factory=list)
 
@@ -125,7 +128,10 @@ class World:
         try:
             if imports:
                 return RedirectImport(context, shop, lease, sleep=lambda _seconds: None).run()
-            return Loading(loader_for(resource_type), context, shop, lease, by_bulk=by_bulk).run()
+            tally = Loading(loader_for(resource_type), context, shop, lease, by_bulk=by_bulk).run()
+            if resource_type is ResourceType.COLLECTIONS and not (tree := Hierarchy(context)).is_empty:
+                self.notes = tree.keep(shop)
+            return tally
         finally:
             self.store.loads.release(lease)
             shop.close()

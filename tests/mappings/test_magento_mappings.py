@@ -267,6 +267,27 @@ def test_categories_become_collections_with_a_handle_of_their_path(path: str, na
     assert envelope["input"] == {"title": name, "handle": handle}
 
 
+@pytest.mark.parametrize(
+    ("row", "hierarchy", "metafields"),
+    [
+        ({"path": "Default Category", "name": "Default Category", "parent": "", "level": 1}, None, {}),
+        ({"path": "Default Category/Bags \\/ Totes", "name": "Bags / Totes", "parent": "Default Category", "level": 2},
+         {"in_menu": True}, {"path": "Bags / Totes"}),
+        ({"path": "Default Category/Men/Tops", "name": "Tops", "parent": "Default Category/Men", "level": 3},
+         {"parent": "Default Category/Men", "in_menu": True}, {"path": "Men / Tops"}),
+        ({"id": 5, "name": "Tops", "parent_id": 4, "level": 3, "position": 2, "is_active": True, "path": "1/2/4/5",
+          "path_names": ["Default Category", "Men", "Tops"], "include_in_menu": False},
+         {"parent": "4", "position": 2, "in_menu": False}, {"path": "Men / Tops", "position": "2"}),
+    ],
+)  # fmt: skip
+def test_a_category_says_where_it_stood(row: Any, hierarchy: Any, metafields: Any) -> None:
+    found = packaged(ResourceType.COLLECTIONS).evaluate(row, {}, record_id="c").value
+    envelope, problems = check(ResourceType.COLLECTIONS, found)
+    assert problems == []
+    assert envelope.get("hierarchy") == hierarchy
+    assert {it["key"]: it["value"] for it in envelope["input"].get("metafields", ())} == metafields
+
+
 def test_old_addresses_lead_to_what_was_loaded() -> None:
     row = {"path": "bag.html", "target": {"resource_type": "products", "source_id": "24-MB01"}}
     found = packaged(ResourceType.REDIRECTS).evaluate(row, {}, record_id="bag.html").value

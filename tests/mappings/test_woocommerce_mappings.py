@@ -579,6 +579,9 @@ def test_categories_become_collections_with_the_handle_they_had() -> None:
     assert (envelope["input"]["title"], envelope["input"]["handle"]) == ("Café", "cafe")
     assert envelope["input"]["metafields"][0]["value"] == "Food / Café"
     assert envelope["source_url_path"] == "/product-category/food/cafe/"
+    below = mapped(ResourceType.COLLECTIONS, {**row, "parent": 2, "menu_order": 4})[0]
+    assert below["hierarchy"] == {"parent": "2", "position": 4}
+    assert [it["value"] for it in below["input"]["metafields"]] == ["Food / Café", "4"]
     left = {**row, "slug": "uncategorized"}
     assert mapped(ResourceType.COLLECTIONS, left)[0]["exclude"] is True
 

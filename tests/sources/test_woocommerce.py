@@ -143,6 +143,47 @@ def test_a_product_that_misses_a_variation_is_set_aside_whole(shop: Shop) -> Non
     assert "987654" in bad.reason
 
 
+def refund_questions(url: str) -> list[str]:
+    log = requests.get(f"{url}/_simulator/requests", timeout=20).json()["requests"]
+    return [it["path"] for it in log if it["path"].endswith("/refunds")]
+
+
+def test_refunds_of_many_orders_are_asked_for_at_once(shop: Shop) -> None:
+    refunded = sum(1 for it in shop.objects("refunds").values() if it)
+    assert refunded > 2
+    shop.read(ResourceType.ORDERS, page_size=100)
+    assert refund_questions(shop.url) == ["/wp-json/wc/v3/refunds"]
+
+
+def test_before_9_0_refunds_are_asked_for_order_by_order_and_are_the_same(
+    shop: Shop, serving_woocommerce: Serving, tmp_path: Path
+) -> None:
+    with serving_woocommerce("--behind-tls", "--before-9-0") as url:
+        older = Shop(url, tmp_path)
+        given = {it.source_id: it.payload["refunds"] for it in older.read(ResourceType.ORDERS)}
+        older.close()
+        refunded = sum(1 for it in given.values() if it)
+        assert len(refund_questions(url)) == refunded + 1
+    assert given == {it.source_id: it.payload["refunds"] for it in shop.read(ResourceType.ORDERS)}
+
+
+def test_a_refund_that_the_list_does_not_give_is_asked_for_in_its_order(shop: Shop) -> None:
+    """A plugin may keep some from the list of all: half a refunded order would be worse than one question more."""
+    before = {it.source_id: it.payload["refunds"] for it in shop.read(ResourceType.ORDERS)}
+    rule = {"fault": "wrong_shape", "path": "/wc/v3/refunds"}
+    requests.post(f"{shop.url}/_simulator/faults", json=rule, timeout=20).raise_for_status()
+    with pytest.raises(RemoteFaultError):
+        shop.read(ResourceType.ORDERS)
+    requests.post(f"{shop.url}/_simulator/faults", json=[], timeout=20).raise_for_status()
+    number, (refund, *_) = next((it, found) for it, found in before.items() if found)
+    change = {"list": "orders", "id": int(number), "silently": True,
+              "set": {"refunds": [{"id": refund["id"]}, {"id": 99_999_999}]}}  # fmt: skip
+    requests.post(f"{shop.url}/_simulator/edit", json=change, timeout=20).raise_for_status()
+    after = {it.source_id: it.payload["refunds"] for it in shop.read(ResourceType.ORDERS)}
+    assert after == before
+    assert f"/wp-json/wc/v3/orders/{number}/refunds" in refund_questions(shop.url)
+
+
 def test_an_order_comes_with_its_refunds_whole_and_its_notes_on_request(shop: Shop) -> None:
     refunds = {int(number): it for number, it in shop.objects("refunds").items() if it}
     orders = {int(it.source_id): it for it in shop.read(ResourceType.ORDERS, order_notes=True)}

@@ -19,11 +19,15 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--permission", choices=("read", "write", "read_write"), default="read", help="of the key")
     parser.add_argument("--plain-permalinks", action="store_true", help="no REST API under /wp-json")
     parser.add_argument("--before-10-3", action="store_true", help="without wc/v3/variations, as older ones")
+    parser.add_argument("--before-9-0", action="store_true", help="nor with wc/v3/refunds")
 
 
 def _own(given: argparse.Namespace) -> dict[str, Any]:
     keys = Keys({"ck_simulated": ("cs_simulated", given.permission)}, behind_tls=given.behind_tls)
-    return {"keys": keys, "plain_permalinks": given.plain_permalinks, "all_variations": not given.before_10_3}
+    return {
+        "keys": keys, "plain_permalinks": given.plain_permalinks, "all_refunds": not given.before_9_0,
+        "all_variations": not (given.before_10_3 or given.before_9_0),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from graftport_dagster.simulator.woocommerce.shop import Shop
 
 def serve(
     host: str, port: int, *, keys: Keys | None = None, plain_permalinks: bool = False, all_variations: bool = True,
-    **shop: Unpack[Hosted],
+    all_refunds: bool = True, **shop: Unpack[Hosted],
 ) -> None:  # fmt: skip
     """Serves a shop until SIGINT or SIGTERM. Port 0 takes a free one.
 
@@ -23,7 +23,7 @@ def serve(
         host, port, Shop,
         lambda opened, latency_ms: Server(
             opened, keys or Keys(), latency_ms=latency_ms, plain_permalinks=plain_permalinks,
-            all_variations=all_variations,
+            all_variations=all_variations, all_refunds=all_refunds,
         ),
         shop,
     )  # fmt: skip

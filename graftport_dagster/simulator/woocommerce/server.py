@@ -49,7 +49,7 @@ class Server:
 
     def __init__(
         self, opened: Callable[[], Shop], keys: Keys, *, latency_ms: float = 0, plain_permalinks: bool = False,
-        all_variations: bool = True,
+        all_variations: bool = True, all_refunds: bool = True,
     ) -> None:  # fmt: skip
         self._front = Front(
             opened, broken=lambda status: _error(status, "internal_server_error", _CRITICAL), maintenance=_CLOSED,
@@ -58,6 +58,7 @@ class Server:
         self.keys = keys
         self._plain_permalinks = plain_permalinks
         self._all_variations = all_variations
+        self._all_refunds = all_refunds
 
     @property
     def shop(self) -> Shop:
@@ -83,6 +84,8 @@ class Server:
         ]  # fmt: skip
         if self._all_variations:
             routes[:0] = self._routes(wc, {"variations": self._listed("variations")})
+        if self._all_refunds:
+            routes[:0] = self._routes(wc, {"refunds": self._listed("refunds")})
         return Starlette(routes=routes)
 
     def _routes(self, prefix: str, answers: Mapping[str, "Answer"]) -> list[Route]:

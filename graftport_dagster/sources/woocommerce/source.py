@@ -107,7 +107,7 @@ class WooCommerceSource:
         elif resource_type is ResourceType.PRODUCTS:
             yield from self._whole.products(self._products(after, reading))
         elif resource_type is ResourceType.ORDERS:
-            yield from map(self._whole.order, self._every("orders", self._changed(after), reading))
+            yield from self._whole.orders(self._every("orders", self._changed(after), reading))
         else:
             yield from map(self._whole.coupon, self._every("coupons", self._changed(after), reading))
         if reading.began is not None:

@@ -8,7 +8,6 @@ before anything is sent. Only what can be repeated by identity goes this way (`p
 network is in `shopify/bulk.py`.
 """
 
-import re
 import tempfile
 import time
 import uuid
@@ -23,7 +22,7 @@ import orjson
 
 from graftport_dagster.errors import ConfigurationError, GraftportError, LoadRejectedError, UnknownOutcomeError
 from graftport_dagster.loaders.answered import Answered, Carried, Sent
-from graftport_dagster.loaders.bulk_operation import FIRST_LOOK, At, Heard, Limits, Operation
+from graftport_dagster.loaders.bulk_operation import FIRST_LOOK, At, Heard, Limits, Operation, declared, so_many
 from graftport_dagster.loaders.plan import MAIN_STEP, Carrier, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import Planner
 from graftport_dagster.loaders.sending import Sender, Spent
@@ -42,6 +41,8 @@ _STARTS = 3
 _FETCHES = 3
 # How long a load that is to stop waits for its operations to end; a later one reads what was left.
 _GRACE_SECONDS = 60.0
+# How long Shopify may not answer what became of an operation; the records of one call wait two minutes.
+_PATIENCE_SECONDS = 600.0
 _BUSY = frozenset({"OPERATION_IN_PROGRESS", "LIMIT_REACHED"})
 _FILE_LOST = frozenset({"NO_SUCH_FILE", "INTERNAL_FILE_SERVER_ERROR"})
 
@@ -101,11 +102,9 @@ class Bulk:
         if not self._open:
             return ""
         done = sum(one.done for one in self._open)
-        of_all = sum(len(one.plans) for one in self._open if one.is_ours)
+        lines = sum(len(one.plans) for one in self._open if one.is_ours)
         which = "" if all(one.is_ours for one in self._open) else " of an earlier run"
-        return (
-            f"{len(self._open)} bulk operations{which} under way, {done}{f' of {of_all}' if of_all else ''} lines done"
-        )
+        return f"{so_many(len(self._open))}{which} under way, {done}{f' of {lines}' if lines else ''} lines done"
 
     def recover(self) -> None:
         """Takes up what an earlier load of the type has left under way."""
@@ -114,7 +113,7 @@ class Bulk:
             at = At.LOOK if found.gid else At.FIND
             self._open.append(Operation(found.token, at, is_ours=False, sent_at=found.sent_at, gid=found.gid))
         if self._open:
-            self._context.progress(f"{kind}: {_so_many(len(self._open))} of an earlier run to be read first")
+            self._say(f"{so_many(len(self._open))} of an earlier run to be read first")
 
     def take(self, plans: Sequence[Plan]) -> list[Plan]:
         """Gathers the plans that go by bulk; the others, which are to be called."""
@@ -211,7 +210,7 @@ class Bulk:
             call = self._loader.call(plan)
             if call is None:
                 return None
-            names = _declared(document(self._carrier.bulk_document))
+            names = declared(document(self._carrier.bulk_document))
             line = orjson.dumps({name: value for name, value in call.variables.items() if name in names})
         except Exception:  # noqa: BLE001 - the call meets the same, and says so
             return None
@@ -245,6 +244,9 @@ class Bulk:
 
     def _now(self) -> datetime:
         return self._context.now()
+
+    def _say(self, words: str) -> None:
+        self._context.progress(f"{self._loader.resource_type}: {words}")
 
     # --- questions -------------------------------------------------------------------
 
@@ -308,18 +310,17 @@ class Bulk:
 
     def _give_back(self, one: Operation, why: Exception | None) -> None:
         """It was never begun, and its records are called."""
-        kind = self._loader.resource_type
-        self._context.progress(f"{kind}: {len(one.plans)} records are called one by one, not by bulk: {why}")
+        self._say(f"{len(one.plans)} records are called one by one, not by bulk: {why}")
         self._forget(one)
         self._returned.extend(one.plans.values())
 
     # --- what was heard ----------------------------------------------------------------
 
     def _uploaded(self, one: Operation, path: Any, error: Exception | None) -> None:
-        if error is not None:
+        if error is None:
+            one.path, one.at = str(path), At.BEGIN
+        else:
             self._give_back(one, error)
-            return
-        one.path, one.at = str(path), At.BEGIN
 
     def _begun(self, one: Operation, gid: Any, error: Exception | None) -> None:
         if error is None:
@@ -349,7 +350,9 @@ class Bulk:
         wait = timedelta(seconds=self._context.migration.destination.verify_after_seconds)
         if gid:
             self._is_known(one, str(gid))
-        elif error is not None or self._now() < one.sent_at + wait:
+        elif error is not None:
+            self._not_told(one, error)
+        elif self._now() < one.sent_at + wait:
             # The list knows what is new a while later; the call may be running yet.
             one.rest()
         elif not one.is_ours:
@@ -360,18 +363,26 @@ class Bulk:
         else:
             self._give_back(one, UnknownOutcomeError("Shopify does not list the operation that it was asked for."))
 
+    def _not_told(self, one: Operation, error: Exception) -> None:
+        """Shopify cannot be asked: it goes on meanwhile, but nobody waits for ever."""
+        one.silent_since = one.silent_since or time.monotonic()
+        one.rest()
+        if time.monotonic() - one.silent_since > _PATIENCE_SECONDS:
+            self.fatal = self.fatal or error
+            self._open.remove(one)
+
     def _looked(self, one: Operation, seen: Any, error: Exception | None) -> None:
         if error is not None:
-            one.rest()
-        elif seen is None:
+            self._not_told(one, error)
+            return
+        one.silent_since = None
+        if seen is None:
             one.at = At.READ
         elif seen.is_over:
             one.done, one.url, one.due, one.tries = seen.done, seen.url, 0.0, 0
             one.at = At.FETCH if seen.url else At.READ
-            self._context.progress(
-                f"{self._loader.resource_type}: a bulk operation ended, {seen.status}"
-                f"{f' ({seen.error_code})' if seen.error_code else ''}, {seen.done} lines done"
-            )
+            error_code = f" ({seen.error_code})" if seen.error_code else ""
+            self._say(f"a bulk operation ended, {seen.status}{error_code}, {seen.done} lines done")
         else:
             one.done = seen.done
             one.rest()
@@ -384,9 +395,7 @@ class Bulk:
             one.rest()
         else:
             # It has ended, so that whatever it has written can be sent again, by its identity.
-            self._context.progress(
-                f"{self._loader.resource_type}: a bulk operation's answers are not to be had: {error}"
-            )
+            self._say(f"a bulk operation's answers are not to be had: {error}")
             one.at = At.READ
 
     _ears: ClassVar[dict[At, Callable[["Bulk", Operation, Any, Exception | None], None]]] = {
@@ -439,12 +448,3 @@ class Bulk:
             for plan in self._planner.plan(same)[0]:
                 if plan.groups is None and not plan.is_set and not plan.withdrawal:
                     yield plan, told[plan.record.source_id][1]
-
-
-def _so_many(operations: int) -> str:
-    return f"{operations} bulk operation{'s' if operations != 1 else ''}"
-
-
-def _declared(text: str) -> frozenset[str]:
-    """The names of a document's variables."""
-    return frozenset(re.findall(r"\$(\w+):", text.partition("{")[0]))

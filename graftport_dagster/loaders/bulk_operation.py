@@ -3,11 +3,13 @@
 What is done with it, and when, is in `bulk.py`.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,8 @@ class Operation:
     in_flight: int = 0
     done: int = 0
     is_canceled: bool = False
+    # Since when it could not be asked about.
+    silent_since: float | None = None
     # Its results, while they are read.
     file: Path | None = None
     lines: Iterator[tuple[int, JsonObject]] | None = None
@@ -93,3 +97,14 @@ class Heard:
     error: Exception | None = None
     calls: int = 0
     cost: float = 0.0
+
+
+def so_many(operations: int) -> str:
+    """Their number in words."""
+    return f"{operations} bulk operation{'s' if operations != 1 else ''}"
+
+
+@cache
+def declared(text: str) -> frozenset[str]:
+    """The names of a document's variables."""
+    return frozenset(re.findall(r"\$(\w+):", text.partition("{")[0]))

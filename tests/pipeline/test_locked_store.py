@@ -39,7 +39,7 @@ def lock(store_url: str) -> Any:
     return connection
 
 
-def run_into_a_lock(mouth: Any, words: tuple[Any, ...]) -> None:
+def run_into_a_lock(mouth: Any, words: tuple[Path, str, str]) -> None:
     """A run whose store is locked by the time it begins to load; says what it was told."""
     locks: list[Any] = []
 

@@ -5,7 +5,7 @@ came from a shop pass through `reports.wording.presentable`. What is told to peo
 or HTML is made in `reports/`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from graftport_dagster.store.record_store import RecordStore
 Metadata = dict[str, Any]
 
 _GROUP_COLUMNS = ("error_class", "code", "path", "count", "message", "hint", "sample_ids")
-_OPEN_COLUMNS = ("resource_type", "phase", "status", "error_class", "code", "count", "oldest", "retry")
+_OPEN_COLUMNS = ("resource_type", "phase", "status", "error_class", "code", "count", "oldest")
 _OPEN_SHOWN = 10
 _TAG_LENGTH = 200
 _LONG_TOKEN = 44
@@ -117,17 +117,20 @@ def open_records_metadata(store: RecordStore, migration: Migration, *, now: date
     if oldest:
         metadata["oldest_age_hours"] = round((now - min(oldest)).total_seconds() / 3600, 2)
     if counts:
-        rows = [
-            {**row, "retry": f"graftport incomplete retry {slug} --resource-type {row['resource_type']}"
-                             f" --group {row['error_class']}:{row['code']}"}
-            for row in counts
-        ]  # fmt: skip
-        metadata["by_type"] = _table(_OPEN_COLUMNS, rows)
+        metadata["by_type"] = _table(_OPEN_COLUMNS, counts)
         lines = AdminLinks(store, migration).open_ones(store.incomplete.open(slug, limit=_OPEN_SHOWN))
         metadata["oldest_records"] = _listed(lines)
         metadata["to_see_them"] = f"graftport incomplete list {slug}"
-        metadata["to_retry"] = f"graftport incomplete retry {slug} --all"
+        metadata["to_retry"] = _listed([f"all: `graftport incomplete retry {slug} --all`", *_retries(slug, counts)])
     return metadata
+
+
+def _retries(slug: str, counts: Sequence[JsonObject]) -> Iterator[str]:
+    """The command for each group. In a list, because a table would hide its last column."""
+    for row in counts:
+        group = f"--resource-type {row['resource_type']} --group {row['error_class']}:{row['code']}"
+        what = f"{row['count']} {row['resource_type']}, {row['code']}"
+        yield f"{what}: `graftport incomplete retry {slug} {group}`"
 
 
 def result_tags(run: Run) -> dict[str, str]:

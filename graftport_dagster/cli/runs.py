@@ -101,6 +101,7 @@ def _row(run: Run, items: Sequence[RunItem]) -> JsonObject:
         "dry_run": run.options.dry_run,
         "resource_types": sorted({str(item.resource_type) for item in items}),
         "phases": [str(phase) for phase in run.options.phases],
+        "operations": [phase.operation for phase in Phase if phase in run.options.phases],
         **{name: sum(counts.get(name, 0) for counts in loads) for name in _FIGURES[:-1]},
         "errors": sum(item.counts.get("errored", 0) for item in items),
         "first_error": presentable(run.first_error) or None,
@@ -135,7 +136,10 @@ def _figures(row: JsonObject) -> Text:
     ]
     types = row["resource_types"]
     told.append(Text(", ".join(types) if len(types) <= 2 else f"{len(types)} types", style="dim"))
-    return Text(", ").join(told)
+    does = ", ".join(row["operations"])
+    return Text.assemble(
+        Text(", ").join(told), *([(f"\n{does}", "dim")] if len(row["operations"]) < len(Phase) else [])
+    )
 
 
 @click.command(

@@ -80,10 +80,21 @@ def test_a_failure_is_open_until_a_later_run_did_all_of_it_well(
 def test_a_listed_run_has_the_keys_that_scripts_rely_on(told: Callable[..., Any]) -> None:
     run = told("runs", "shop")["runs"][0]
     assert list(run) == [
-        "run_id", "migration", "result", "dry_run", "resource_types", "phases", "created", "updated", "skipped",
-        "errors", "first_error", "retry_of", "replay_of", "started_at", "ended_at", "seconds",
+        "run_id", "migration", "result", "dry_run", "resource_types", "phases", "operations", "created", "updated",
+        "skipped", "errors", "first_error", "retry_of", "replay_of", "started_at", "ended_at", "seconds",
     ]  # fmt: skip
     assert (run["created"], run["errors"], run["resource_types"]) == (2, 2, ["products"])
+
+
+def test_a_run_of_some_phases_is_listed_with_what_it_does(
+    store: RecordStore, told: Callable[..., Any], graftport: Invoke
+) -> None:
+    ran(store, "aaaaaaaa-1", Ended.SUCCEEDED)
+    assert "import" not in graftport("runs").stdout
+    ran(store, "bbbbbbbb-2", Ended.SUCCEEDED, options=RunOptions(phases=(Phase.EXTRACT, Phase.LOAD)))
+    whole, part = told("runs")["runs"]
+    assert (whole["operations"], part["operations"]) == (["import", "transform", "export"], ["import", "export"])
+    assert "import, export" in graftport("runs").stdout
 
 
 @pytest.mark.usefixtures("four_runs")

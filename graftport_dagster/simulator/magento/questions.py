@@ -9,8 +9,10 @@ import operator
 import random
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from operator import itemgetter
 from typing import Any
 
 Thing = dict[str, Any]
@@ -44,8 +46,9 @@ class Traps:
 
 def answer(things: list[Thing], query: Mapping[str, str], traps: Traps, *, key: str = "entity_id") -> Thing:
     """`{items, search_criteria, total_count}`. `key`: what `entity_id` means for these things."""
-    groups = [[_condition(each, key) for each in group] for group in _groups(query)]
-    chosen = [thing for thing in things if all(any(holds(thing) for holds in group) for group in groups)]
+    chosen = things
+    for group in _groups(query):
+        chosen = _kept(chosen, group, key)
     chosen = _ordered(chosen, query, traps, key)
     size = _whole(query, "pageSize", "page_size", otherwise=0)
     page = max(1, _whole(query, "currentPage", "current_page", otherwise=1))
@@ -131,6 +134,23 @@ def value_of(thing: Thing, name: str, key: str = "entity_id") -> Any:
     return next((one["value"] for one in attributes if one["attribute_code"] == name), None)
 
 
+def _kept(things: list[Thing], group: list[Thing], key: str) -> list[Thing]:
+    """Those that one of the group's filters takes."""
+    asked = group[0]
+    field_name = key if asked.get("field") == "entity_id" else str(asked.get("field", ""))
+    kind, wanted = asked.get("condition_type", "eq"), str(asked.get("value", ""))
+    # What readers ask page after page: the things after an id, and those of some ids.
+    with suppress(KeyError, TypeError):
+        if len(group) == 1 and kind == "gt" and wanted.isdecimal():
+            least = int(wanted)
+            return [thing for thing in things if thing[field_name] > least]
+        if len(group) == 1 and kind == "in" and None not in (found := [thing[field_name] for thing in things]):
+            listed = frozenset(wanted.split(","))
+            return [thing for thing, value in zip(things, found, strict=True) if str(value) in listed]
+    conditions = [_condition(each, key) for each in group]
+    return [thing for thing in things if any(holds(thing) for holds in conditions)]
+
+
 def _condition(asked: Thing, key: str) -> Callable[[Thing], bool]:
     """One filter, read once for a whole list."""
     field_name, wanted, kind = asked.get("field", ""), str(asked.get("value", "")), asked.get("condition_type", "eq")
@@ -159,12 +179,8 @@ def _test(kind: str, wanted: str) -> Callable[[Any], bool]:
             "Internal Error. Details are available in Magento log file. Report ID: webapi-1", [], 500
         )
     right = _comparable(wanted)
-    # Ids are most of what is asked for, by far.
-    whole = int(wanted) if re.fullmatch(r"\d{1,18}", wanted) else None
 
     def compared(value: Any) -> bool:
-        if whole is not None and type(value) is int:
-            return bool(compare(value, whole))
         left = _comparable(value)
         return bool(compare(left, right) if type(left) is type(right) else compare(str(value), wanted))
 
@@ -198,12 +214,15 @@ def _ordered(things: list[Thing], query: Mapping[str, str], traps: Traps, key: s
         return things
     for order in reversed(list(orders.values())):
         name, down = order.get("field", "entity_id"), order.get("direction", "DESC").upper() == "DESC"
+        plain = key if name == "entity_id" else name
+        if things and type(things[0].get(plain)) is int:
+            with suppress(KeyError, TypeError):
+                things = sorted(things, key=itemgetter(plain), reverse=down)
+                continue
         things = sorted(things, key=lambda thing: _sortable(value_of(thing, name, key)), reverse=down)
     return things
 
 
 def _sortable(value: Any) -> tuple[int, Any]:
-    if type(value) is int:
-        return False, value
     comparable = _comparable("" if value is None else value)
     return (isinstance(comparable, str), comparable)

@@ -17,7 +17,9 @@ from graftport_dagster.records import ResourceType
 ABOUT_PERSONS = frozenset(
     {ResourceType.CUSTOMERS, ResourceType.ORDERS, ResourceType.GIFT_CARDS, ResourceType.DISCOUNT_CODES}
 )
-EMAIL = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)*")
+# What says nothing of a person: a number, perhaps with some letters before it, or an id of Shopify's.
+_PLAIN_ID = re.compile(r"[A-Za-z]{0,4}[-_#]?\d{1,12}|gid://[\w/]+")
 _PHONE = re.compile(r"(?<![\w.,-])(?:\+|00)?\(?\d[\d \t()/.-]{5,}\d(?![\w.,]?\d)")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _WORD = re.compile(r"[^\W_]+")
@@ -115,9 +117,12 @@ def mask_words(text: str, salt: bytes) -> str:
 
 
 def mask_id(source_id: str, resource_type: ResourceType, salt: bytes) -> str:
-    """An id, which may be a mail address or a phone number, and of cards and discounts the code."""
-    is_code = resource_type in _SECRET_CODES and not (source_id.isdigit() and len(source_id) < _LEAST_DIGITS + 1)
-    return mask_text(source_id, salt) if is_code else mask_words(source_id, salt)
+    """An id, which may be a mail address or a phone number, of customers a name, of cards and discounts the code."""
+    if resource_type in _SECRET_CODES:
+        is_plain = source_id.isdigit() and len(source_id) <= _LEAST_DIGITS
+    else:
+        is_plain = resource_type is not ResourceType.CUSTOMERS or _PLAIN_ID.fullmatch(source_id) is not None
+    return mask_words(source_id, salt) if is_plain else mask_text(source_id, salt)
 
 
 def personal_texts(payload: Any, resource_type: ResourceType) -> set[str]:

@@ -35,6 +35,7 @@ from graftport_dagster.pipeline import (
 from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions
 from graftport_dagster.reports import terminal
 from graftport_dagster.reports.terminal import REPORT_FOLLOWS
+from graftport_dagster.reports.wording import presentable
 from graftport_dagster.store.record_store import RecordStore
 
 _BEGUN = "begun"
@@ -179,7 +180,7 @@ def _why_failed(run: Run) -> str:
         return ""
     if run.result is Result.COMPLETED_WITH_ERRORS and not run.options.fail_on_row_errors:
         return ""
-    return f"{run.migration}: {run.result.replace('_', ' ')}. {run.first_error}".strip()
+    return f"{run.migration}: {run.result.replace('_', ' ')}. {presentable(run.first_error)}".strip()
 
 
 def build_migrate_job(

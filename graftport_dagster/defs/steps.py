@@ -22,6 +22,7 @@ from graftport_dagster.defs.telling import item_metadata, leave_report, open_rec
 from graftport_dagster.errors import BrokenPromiseError, GraftportError
 from graftport_dagster.pipeline import Work, finish_run, has_row_errors, open_work, run_phase, skip_item
 from graftport_dagster.records import Phase, ResourceType, Result, RunItem
+from graftport_dagster.reports.wording import presentable
 from graftport_dagster.store.record_store import RecordStore
 
 Event = dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]
@@ -30,7 +31,8 @@ Event = dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetObservation | dg
 def failure(error: GraftportError) -> dg.Failure:
     """Our error as Dagster shows it: its sentence, its class and code, what to do; never retried by Dagster."""
     metadata = {"error_class": str(error.error_class), "code": error.code, "hint": error.hint, "path": error.path}
-    return dg.Failure(str(error), metadata={name: text for name, text in metadata.items() if text}, allow_retries=False)
+    metadata = {name: presentable(text) for name, text in metadata.items() if text}
+    return dg.Failure(presentable(str(error)), metadata=metadata, allow_retries=False)
 
 
 def cause(error: GraftportError) -> GraftportError | None:
@@ -147,7 +149,7 @@ class _Step:
         items = [item for item in self._own_items(work) if has_row_errors([item])]
         told = "; ".join(f"{item.phase}: {item.first_error or item.first_skip_reason}" for item in items)
         return dg.Failure(
-            f"{self.resource_type}: some records could not pass; all others did. {told}",
+            f"{self.resource_type}: some records could not pass; all others did. {presentable(told)}",
             metadata={"run": dg.MetadataValue.dagster_run(self.run_id)},
             allow_retries=False,
         )

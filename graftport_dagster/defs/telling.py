@@ -99,6 +99,8 @@ def groups_table(groups: Sequence[ErrorGroup]) -> dg.TableMetadataValue:
             **group.as_dict(),
             "sample_ids": presentable(", ".join(group.sample_ids)),
             "message": presentable(group.message),
+            "hint": presentable(group.hint),
+            "path": presentable(group.path),
         }
         for group in groups
     ]

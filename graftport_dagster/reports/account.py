@@ -15,7 +15,7 @@ from typing import Any
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.records import JsonObject, ResourceType, Run, RunItem, shown_id
 from graftport_dagster.reports.reconciliation import reconciliation
-from graftport_dagster.reports.wording import presentable, printable
+from graftport_dagster.reports.wording import presentable
 from graftport_dagster.store.record_store import RecordStore
 
 # shopify.dev/docs/api/usage/limits: the Standard plan restores 100 points a second, every other plan more.
@@ -71,9 +71,6 @@ def _seconds(timed: Run | RunItem) -> float | None:
 def item_account(item: RunItem) -> JsonObject:
     """One item as it stands in the report."""
     told: JsonObject = _presentable(item.as_dict())
-    for name in ("error_groups", "warnings"):
-        for group, shown in zip(getattr(item, name), told[name], strict=True):
-            shown["sample_ids"] = [printable(sample) for sample in group.sample_ids]
     return told | {"seconds": _seconds(item)}
 
 
@@ -106,7 +103,7 @@ def _verdict(resource_type: ResourceType, path: Path) -> JsonObject:
         if line.get("diff") and len(diffs) < _DIFFS_SHOWN:
             diffs.append(
                 {
-                    "source_id": printable(shown_id(resource_type, line["source_id"])),
+                    "source_id": presentable(shown_id(resource_type, line["source_id"])),
                     "fields": _fields(resource_type, line["diff"]),
                 }
             )

@@ -13,7 +13,8 @@ from typing import Any
 
 from graftport_dagster.records import EQUATIONS, JsonObject, Phase, ResourceType, masked_code
 
-_MAIL = re.compile(r"[\w.+%-]+@([\w-]+\.)+[A-Za-z]{2,}")
+# One that no server would take (`anna@localhost`) tells of a person all the same.
+_MAIL = re.compile(r"[\w.+%'-]+@+[\w.-]*\w")
 _TELEPHONE = re.compile(r"\+\d[\d ().-]{6,}\d")
 # C0 and C1 controls but newline and tab: an escape sequence in a product's title must not steer a terminal.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

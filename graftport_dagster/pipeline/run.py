@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from graftport_dagster.errors import ConfigurationError, ConservationError, ErrorClass, GraftportError, LeaseHeldError
+from graftport_dagster.errors import (
+    ConfigurationError,
+    ConservationError,
+    ErrorClass,
+    GraftportError,
+    LeaseHeldError,
+    TransientError,
+)
 from graftport_dagster.loaders.groups import field_groups
 from graftport_dagster.loaders.registry import loadable, must_be_loadable
 from graftport_dagster.migration import Migration
@@ -184,10 +191,10 @@ def run_phase(work: Work, phase: Phase, resource_type: ResourceType) -> RunItem:
     work.stopped_by = None
     try:
         did = _do(work, phase, resource_type)
-        did = replace(did, fatal=did.fatal or work.stopped_by)
+        did = replace(did, fatal=None if _is_stop(work, did.fatal) else did.fatal or work.stopped_by)
     except BaseException as error:
-        if isinstance(error, LeaseHeldError) and earlier is None and work.should_stop():
-            return skip_item(work, phase, resource_type, why=f"stopped while it waited: {error.message}")
+        if _is_stop(work, error):
+            return _stopped(work, item, earlier, error)
         failed = _failed(work, item, error)
         work.store.runs.finish_item(failed if earlier is None else replace(failed, counts=earlier.counts))
         raise
@@ -200,6 +207,22 @@ def run_phase(work: Work, phase: Phase, resource_type: ResourceType) -> RunItem:
     if item.error_class is not None:
         raise ConservationError(item.first_error)
     return item
+
+
+def _is_stop(work: Work, error: BaseException | None) -> bool:
+    """Whether it only says that the run was asked to stop while it waited: for another run, or for Shopify."""
+    is_waiting = isinstance(error, LeaseHeldError) or (isinstance(error, TransientError) and error.code == "STOPPED")
+    return is_waiting and work.should_stop() and work.stopped_by is None
+
+
+def _stopped(work: Work, item: RunItem, earlier: RunItem | None, error: BaseException) -> RunItem:
+    """The item of a phase that a stop kept from beginning; it is no failure, which would be tried again by itself."""
+    why = f"stopped while it waited: {error}"
+    if earlier is None:
+        return skip_item(work, item.phase, item.resource_type, why=why)
+    stopped = replace(earlier, result=Result.CANCELED, first_error=why, ended_at=datetime.now(UTC))
+    work.store.runs.finish_item(stopped)
+    return stopped
 
 
 def _earlier(work: Work, item: RunItem) -> RunItem | None:

@@ -72,6 +72,21 @@ def test_a_stop_while_waiting_for_another_run_ends_as_canceled(shop: Shop) -> No
     assert "Run other on elsewhere" in item.first_error
 
 
+@pytest.mark.parametrize("is_second_pass", [False, True])
+def test_a_stop_before_the_store_was_asked_anything_is_no_failure(shop: Shop, is_second_pass: bool) -> None:
+    """A failure would be tried again by itself, which nobody who stopped a run wants."""
+    in_order(shop, "run", "redirects")
+    with pipeline.open_work(
+        shop.migration, WAITING if is_second_pass else RunOptions(phases=(Phase.LOAD,)),
+        run_id="run" if is_second_pass else "another", store=shop.store, should_stop=lambda: True,
+    ) as work:  # fmt: skip
+        assert work.should_stop()
+        item = pipeline.run_phase(work, Phase.LOAD, REDIRECTS)
+    assert (item.result, item.error_class) == (Result.CANCELED, None)
+    assert "the run was asked to stop" in item.first_error
+    assert counts(item) == ({"in_scope": 97, "held": 97} if is_second_pass else {})
+
+
 def test_one_failed_record_of_a_type_that_has_landed_does_not_fail_the_type(shop: Shop) -> None:
     mutation = "mutation($input: ProductSetInput!) { productSet(input: $input) { product { id } } }"
     requests.post(

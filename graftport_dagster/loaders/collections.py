@@ -1,7 +1,8 @@
 """Collections: one create or update; who is in them is said by the products, unless a mapping says it here.
 
 Facts (API 2026-10): `collectionCreate(collection:)` has no upsert, but takes the `id` metafield inside the
-create, and `collectionByIdentifier` finds by it at once; userErrors are plain (no code).
+create, and `collectionByIdentifier` finds by it at once; userErrors are plain (no code). That a picture without
+`src` changes its text alone is what `ImageInput` says, where both are optional; recorded it is nowhere.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,16 @@ from graftport_dagster.shopify.documents import document
 from graftport_dagster.shopify.refusals import UserError
 
 _WATCHED = ("title", "handle", "descriptionHtml", "sortOrder", "templateSuffix", "seo")
+
+
+def _image(plan: Plan, payload: JsonObject) -> JsonObject | None:
+    """What is sent of the picture: the same address would be fetched and kept a second time, another text is not."""
+    given: JsonObject | None = payload.get("image")
+    if given is None or plan.record.landed_groups.get("image") == plan.record.group_hashes.get("image"):
+        return None
+    before = (plan.before.get("input") or {}).get("image") or {}
+    is_same = bool(given.get("src")) and before.get("src") == given["src"]
+    return {name: value for name, value in given.items() if name != "src"} if is_same else given
 
 
 class CollectionLoader:
@@ -37,9 +48,10 @@ class CollectionLoader:
         payload = dict(plan.envelope["input"])
         if plan.gid:
             self._replace_sources(plan, payload)
-            if plan.record.landed_groups.get("image") == plan.record.group_hashes.get("image"):
-                # The same address would be fetched and kept a second time.
+            if (image := _image(plan, payload)) is None:
                 payload.pop("image", None)
+            else:
+                payload["image"] = image
             return Call(document("collection_update"), {"collection": {"id": plan.gid, **payload}})
         payload["metafields"] = [*payload.get("metafields", ()), id_metafield(plan.identity)]
         return Call(document("collection_create"), {"collection": payload})

@@ -19,8 +19,8 @@ from graftport_dagster.loaders.variants import unknown_variants
 from graftport_dagster.records import Identity, JsonObject, Outcome, RecordKey, ResourceType, shown_id
 from graftport_dagster.store.record_store import Dataset, LoadInput, OpenStep, Settlement
 
-# Their lists are sent piece by piece, so what has left one is found by what landed before.
-_BY_PIECES = frozenset({ResourceType.DISCOUNT_CODES, ResourceType.MARKETS})
+# What of them is sent depends on what landed before: what has left a list, whether a picture is another one.
+_BY_PIECES = frozenset({ResourceType.COLLECTIONS, ResourceType.DISCOUNT_CODES, ResourceType.MARKETS})
 _OF_COLLECTIONS = frozenset({ResourceType.COLLECTIONS, ResourceType.PRODUCTS})
 
 

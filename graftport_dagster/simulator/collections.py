@@ -85,7 +85,11 @@ def _write(call: Call, collection: Object, given: Object, *, is_new: bool) -> No
         raise refuse(["title"], f"Title is too long (maximum is {_LONGEST} characters)")
     if len(given.get("handle") or "") > _LONGEST:
         raise refuse(["handle"], f"Handle is too long (maximum is {_LONGEST} characters)")
-    names = ("title", "descriptionHtml", "sortOrder", "templateSuffix", "image")
+    names = ("title", "descriptionHtml", "sortOrder", "templateSuffix")
+    if "image" in given:
+        # Without an address it is the picture that is there, with another text.
+        keeps = collection["image"] if given["image"] and not given["image"].get("src") else None
+        collection["image"] = {**(keeps or {}), **given["image"]} if given["image"] else None
     collection.update({name: given[name] for name in names if name in given})
     if given.get("seo") is not None:
         collection["seo"] = {**collection["seo"], **given["seo"]}

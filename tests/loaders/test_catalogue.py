@@ -145,3 +145,19 @@ def test_members_are_never_said_by_both_sides(world: World, make_product: Make, 
     (refused,) = world.incomplete()
     assert refused["code"] == "MEMBERS_ELSEWHERE"
     assert refused["resource_type"] == ("collections" if owner == "products" else "products")
+
+
+def test_the_text_of_a_collections_picture_changes_without_the_picture(world: Any) -> None:
+    def staged(text: str, source: str = "https://example.com/a.jpg") -> dict[str, Any]:
+        return {"input": {"title": "C", "handle": "c", "image": {"src": source, "altText": text}}, "publications": []}
+
+    kind = ResourceType.COLLECTIONS
+    world.stage(kind, {"c": staged("first")})
+    world.load(kind)
+    world.stage(kind, {"c": staged("second")})
+    world.load(kind)
+    assert world.objects("Collection")[0]["image"] == {"src": "https://example.com/a.jpg", "altText": "second"}
+    assert world.writes()[-1]["variables"]["collection"]["image"] == {"altText": "second"}
+    world.stage(kind, {"c": staged("second", "https://example.com/b.jpg")})
+    world.load(kind)
+    assert world.objects("Collection")[0]["image"]["src"] == "https://example.com/b.jpg"

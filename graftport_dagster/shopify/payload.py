@@ -188,6 +188,11 @@ def _target(value: Any, place: Place, problems: Problems) -> Any:
     return text(value, place, problems)
 
 
+def _text_or_reference(value: Any, place: Place, problems: Problems) -> Any:
+    """The text of a metafield, or what one of a reference type points at."""
+    return reference(value, place, problems) if type(value) is dict else text(value, place, problems)
+
+
 def _code_of_gift_card(value: Any, place: Place, problems: Problems) -> Any:
     if type(value) is str and not (8 <= len(value) <= 20 and value.isascii() and value.isalnum()):
         problems.add(place, "BAD_CODE", "A gift card's code has 8 to 20 letters and digits.")
@@ -269,7 +274,10 @@ _LENGTHS: Mapping[tuple[str, str], int] = {
     ("OrderCreateOrderInput", "lineItems"): 499,
 }
 
-_REPLACED: Mapping[tuple[str, str], Check] = {("UrlRedirectInput", "target"): _target}
+_REPLACED: Mapping[tuple[str, str], Check] = {
+    ("UrlRedirectInput", "target"): _target,
+    ("MetafieldInput", "value"): _text_or_reference,
+}
 
 
 def _parts(value: Any, place: Place, problems: Problems) -> Any:

@@ -586,3 +586,14 @@ def test_the_check_loads_neither_graphql_nor_network_code() -> None:
         "sys.exit(any(name in sys.modules for name in ('graphql', 'urllib3', 'requests')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_a_metafield_of_a_reference_type_may_name_another_record() -> None:
+    def envelope(value: Any) -> dict[str, Any]:
+        field = {"namespace": "custom", "key": "of", "type": "collection_reference", "value": value}
+        return {"input": {"title": "Bag", "metafields": [field]}}
+
+    good = {"$ref": {"resource_type": "collections", "source_id": "7"}}
+    assert check(ResourceType.PRODUCTS, envelope(good)) == (envelope(good), [])
+    assert [it.path for it in check(ResourceType.PRODUCTS, envelope({"id": "7"}))[1]] == ["input.metafields[0].value"]
+    assert [it.path for it in check(ResourceType.PRODUCTS, envelope(7))[1]] == ["input.metafields[0].value"]

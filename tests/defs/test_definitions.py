@@ -78,14 +78,15 @@ def test_the_jobs_sensors_and_schedules_are_these(project: Any) -> None:
     definitions = project.definitions()
     assert job_names(definitions) == {
         "shop_extract", "shop_transform", "shop_load", "shop_migrate_one", "shop_migrate", "shop_dry_run",
-        "shop_replay", "shop_resume",
+        "shop_replay", "shop_resume", "shop_purge",
     }  # fmt: skip
     sensors = {sensor.name: sensor.default_status.value for sensor in definitions.sensors or ()}
     assert sensors == {
         "shop_source_freshness": "STOPPED", "shop_reaper": "RUNNING", "shop_retry_due": "RUNNING",
         "shop_notifications": "STOPPED",
     }  # fmt: skip
-    (schedule,) = [found for found in definitions.schedules or () if isinstance(found, dg.ScheduleDefinition)]
+    schedule, purge = [found for found in definitions.schedules or () if isinstance(found, dg.ScheduleDefinition)]
+    assert (purge.name, purge.default_status.value) == ("shop_purge_daily", "STOPPED")
     assert (schedule.name, schedule.cron_schedule, schedule.execution_timezone) == (
         "shop_nightly", "0 3 * * *", "Europe/Berlin",
     )  # fmt: skip

@@ -46,8 +46,10 @@ def run_to_end(migration: Migration, options: RunOptions, *, job: str = "", retr
 
     progress = Progress(sys.stderr)
     job = job or ("dry_run" if options.dry_run else "migrate")
-    launched = launch(migration.slug, options, job=job, retry_of=retry_of, stream=progress)
-    progress.finish()
+    try:
+        launched = launch(migration.slug, options, job=job, retry_of=retry_of, stream=progress)
+    finally:
+        progress.end()
     if launched.run is None and not launched.is_stopped:
         raise BrokenPromiseError(f"Dagster stopped before the run began: {progress.last_words}")
     return Ended(launched.run)

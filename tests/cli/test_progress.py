@@ -1,6 +1,9 @@
 """What of Dagster's log reaches a person while a run is under way."""
 
 import io
+import re
+
+import pytest
 
 from graftport_dagster.cli.progress import Progress
 
@@ -61,3 +64,49 @@ def test_a_defect_shows_its_stack_once() -> None:
 def test_a_loud_line_alone_and_words_before_the_log_pass() -> None:
     warning = f"{AT} - WARNING - demo_migrate - {RUN} - demo__loads - slow"
     assert shown("Usage: dagster job", warning, warning) == ["Usage: dagster job", "slow", "slow"]
+
+
+def batch(text: str) -> str:
+    return f"{AT} - INFO - demo_migrate - {RUN} - demo__source_data - {text}\n"
+
+
+def test_where_nobody_watches_batches_are_told_now_and_then_and_the_last_one_always() -> None:
+    out = io.StringIO()
+    progress = Progress(out)
+    for done in range(1, 501):
+        progress.write(batch(f"products: {done * 1000} rows read"))
+    for done in range(1, 501):
+        progress.write(batch(f"products: {done * 1000} of 500000 records mapped"))
+    progress.end()
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "products: 1000 rows read"
+    assert "products: 500000 of 500000 records mapped" in lines
+    assert "products: 500000 rows read" in lines
+    # A machine that takes half a minute over this tells a few more.
+    assert len(lines) < 50
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_each_phase_is_a_bar_and_other_lines_stand_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    progress = Progress(out)
+    progress.write(batch("collections: begun"))
+    progress.write(batch("products: 1000 rows read"))
+    progress.write(batch("products: 2000 rows read"))
+    progress.write(batch("products: 20 of 40 records settled, 21 calls, 300 points"))
+    progress.write(batch("products: held up [for a while]"))
+    progress.end()
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert "collections: begun" in plain
+    assert "products: held up [for a while]" in plain
+    last = plain.splitlines()[-2:]
+    assert [re.sub(r"[━╸╺ ]+", " ", line).strip() for line in last] == [
+        "products 2,000 rows read", "products 20 of 40 records settled, 21 calls, 300 points"
+    ]  # fmt: skip
+    assert "\x1b[?25h" in out.getvalue(), "the cursor is shown again"

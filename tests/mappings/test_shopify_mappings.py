@@ -66,3 +66,16 @@ def test_it_points_at_what_that_became_where_the_setting_says_so(kind: ResourceT
     assert found == {"note": "x", **wanted}
     assert "custom.more" in said
     assert "custom.home" not in said
+
+
+def test_a_gift_card_of_a_file_names_its_recipient() -> None:
+    kind = ResourceType.GIFT_CARDS
+    migration = Migration(slug="m", folder=Path("/nowhere"), source=FilesSettings(platform="shopify"))
+    row = {"code": "ABCD1234", "balance": "5.00", "recipient_id": 4, "recipient_name": "Ann", "message": "Hi"}
+    mapping = Mapping.compile(text_of(migration, kind).text, name="gift_cards.jsonata")
+    bindings = {"settings": {}, "publications": [], "platform": "shopify", "now": "2026-06-15T12:00:00+00:00"}
+    envelope, problems = check(kind, mapping.evaluate(row, bindings, record_id="1").value)
+    assert problems == []
+    assert envelope["input"]["recipientAttributes"] == {
+        "id": {"$ref": {"resource_type": "customers", "source_id": "4"}}, "preferredName": "Ann", "message": "Hi",
+    }  # fmt: skip

@@ -633,3 +633,14 @@ def test_an_empty_gift_card_is_left_out_and_a_disabled_one_is_disabled() -> None
     assert (envelope["deactivate"], envelope["input"]["initialAmount"]["currencyCode"]) == (True, "USD")
     assert warnings == ["CURRENCY_ASSUMED"]
     assert "debit" not in envelope
+
+
+def test_a_gift_card_names_its_customer_and_its_recipient_where_the_file_does() -> None:
+    row = {"code": "ABCD-1234", "balance": "5.00", "currency": "EUR", "customer_id": 3, "recipient_id": 4,
+           "recipient_name": "Ann", "message": "x" * 300}  # fmt: skip
+    given = mapped(ResourceType.GIFT_CARDS, row)[0]["input"]
+    assert given["customerId"] == {"$ref": {"resource_type": "customers", "source_id": "3"}}
+    recipient = given["recipientAttributes"]
+    assert recipient["id"] == {"$ref": {"resource_type": "customers", "source_id": "4"}}
+    assert (recipient["preferredName"], len(recipient["message"])) == ("Ann", 200)
+    assert "recipientAttributes" not in mapped(ResourceType.GIFT_CARDS, {**row, "recipient_id": ""})[0]["input"]

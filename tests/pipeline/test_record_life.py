@@ -1,5 +1,7 @@
 """The life of records in any order of events: each row lands once, no outcome is missing, nothing is lost."""
 
+import contextlib
+import os
 from typing import Any
 
 import pytest
@@ -8,9 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from graftport_dagster import pipeline
+from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Defaults, Destination, FileSpec, Migration
-from graftport_dagster.records import Phase, ResourceType, Result, broken_equations
+from graftport_dagster.records import Phase, ResourceType, Result, Run, RunOptions, broken_equations
 from graftport_dagster.source_settings import FilesSettings
+from graftport_dagster.store.record_store import Which
 
 REDIRECTS = ResourceType.REDIRECTS
 GOOD = '{"input": {"path": path, "target": target}}'
@@ -96,6 +101,53 @@ class Life(RuleBasedStateMachine):
         ran = self.run(phases=(Phase.TRANSFORM, Phase.LOAD), retry="open")
         assert ran.items["redirects load"].counts["in_scope"] <= count if ran.items else True
 
+    @rule(looks=st.integers(min_value=1, max_value=6), crashes=st.booleans())
+    def is_stopped_on_the_way(self, looks: int, crashes: bool) -> None:
+        """Somebody cancels a run, or its process dies, wherever it has come to."""
+        self.shop.runs += 1
+        run_id, left = f"run-{self.shop.runs}", iter(range(looks))
+
+        def stops() -> bool:
+            if next(left, None) is not None:
+                return False
+            if crashes:
+                raise CrashError
+            return True
+
+        store = self.shop.store
+        with (
+            contextlib.suppress(CrashError, GraftportError),
+            pipeline.open_work(
+                self.shop.migration, RunOptions(), run_id=run_id, store=store, should_stop=stops
+            ) as work,
+        ):
+            for phase in Phase:
+                item = pipeline.run_phase(work, phase, REDIRECTS)
+                assert broken_equations(item.phase, item.counts) == []
+                if item.result is Result.CANCELED:
+                    break
+        # Of a dead process's run the reaper says how it ended.
+        pipeline.finish_run(store, run_id, canceled=True)
+
+    @rule(number=NUMBERS)
+    def gives_up(self, number: int) -> None:
+        """A person discards what is open of a row; a newer version of it is tried all the same."""
+        which = Which((REDIRECTS,), source_ids=(f"/p{number}",))
+        self.shop.store.incomplete.discard(self.shop.migration.slug, which, by="ann", reason="not wanted")
+
+    @invariant()
+    def what_is_open_is_named_and_of_a_row_that_was_there(self) -> None:
+        for row in self.shop.store.incomplete.open(self.shop.migration.slug):
+            assert row["source_id"] in self.ever
+            assert row["error_class"]
+            assert row["message"]
+
+    @invariant()
+    def no_lease_is_left(self) -> None:
+        run = Run("looks", self.shop.migration.slug, RunOptions(), host="elsewhere", pid=1)
+        lease = self.shop.store.loads.acquire(self.shop.migration.slug, "", REDIRECTS, run)
+        self.shop.store.loads.release(lease)
+
     @invariant()
     def no_address_is_there_twice(self) -> None:
         paths = [one["path"] for one in self.shop.objects("UrlRedirect")]
@@ -111,6 +163,10 @@ class Life(RuleBasedStateMachine):
         """Calm weather at last: one run, and once more for what had to be asked about first."""
         self.faults()
         self.use(GOOD)
+        for path, target in self.rows.items():
+            # What was given up stays so until it changes.
+            self.rows[path] = f"{target}-at-last"
+        self.write()
         self.run(full_extract=True)
         last = self.run()
         there = {one["path"]: one["target"] for one in self.shop.objects("UrlRedirect")}
@@ -119,13 +175,18 @@ class Life(RuleBasedStateMachine):
         assert self.shop.store.incomplete.open(self.shop.migration.slug) == []
 
 
+class CrashError(BaseException):
+    """The process is gone, at a moment of the test's choice."""
+
+
 @pytest.mark.slow
-def test_whatever_happens_each_row_lands_once_and_nothing_is_lost(shop: Any) -> None:
+@pytest.mark.parametrize("examples", [int(os.environ.get("GRAFTPORT_LIVES", "25"))])
+def test_whatever_happens_each_row_lands_once_and_nothing_is_lost(shop: Any, examples: int) -> None:
     Life.shop = shop
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck),
+            max_examples=examples, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
     )  # fmt: skip

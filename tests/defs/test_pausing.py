@@ -16,7 +16,7 @@ PRODUCTS = ResourceType.PRODUCTS
 
 def nightly(project: Any) -> str:
     """What the schedule says now; "" where it asks for a run."""
-    (schedule,) = project.definitions().schedules
+    (schedule,) = [one for one in project.definitions().schedules if one.name == "shop_nightly"]
     with (
         dg.DagsterInstance.local_temp(str(project.folder)) as instance,
         dg.build_schedule_context(instance=instance) as context,

@@ -219,7 +219,7 @@ def test_a_paused_migration_is_not_looked_at(project: Any) -> None:
 
 
 def schedule(project: Any, *, going_on: str = "") -> Any:
-    (found,) = project.definitions().schedules
+    (found,) = [one for one in project.definitions().schedules if one.name == "shop_nightly"]
     with (
         dg.DagsterInstance.local_temp(str(project.folder)) as instance,
         dg.build_schedule_context(instance=instance) as context,

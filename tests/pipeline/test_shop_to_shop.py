@@ -58,8 +58,10 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value if not is_ours(each)]
     if isinstance(value, dict):
         return {name: plain(inner) for name, inner in value.items() if name not in OF_ITS_OWN}
-    # A refund is known again by its note.
-    return re.sub(r" \(shopify:[^)]*\)$", "", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    # A refund is known again by its note; what points at another object points at the new shop's.
+    return re.sub(r"^(gid://shopify/\w+/)\d+$", r"\1…", re.sub(r" \(shopify:[^)]*\)$", "", value))
 
 
 def differences(old: Any, new: Any, place: str) -> Iterator[str]:

@@ -308,6 +308,16 @@ def _fulfillment(made: InputTypes) -> ObjectCheck:
     return ObjectCheck("FulfillmentInput", fields, whole.required, is_one_of=False)
 
 
+def _discount(made: InputTypes) -> ObjectCheck:
+    """One of the inputs of Shopify's kinds of code discounts, under its argument's name."""
+    kinds = {
+        "basicCodeDiscount": "DiscountCodeBasicInput", "bxgyCodeDiscount": "DiscountCodeBxgyInput",
+        "freeShippingCodeDiscount": "DiscountCodeFreeShippingInput",
+    }  # fmt: skip
+    fields = {name: (made.named(type_name), False) for name, type_name in kinds.items()}
+    return ObjectCheck("A discount code's input", fields, set(), is_one_of=True)
+
+
 @cache
 def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
     """The check of each resource type's envelope; made once, on first use."""
@@ -316,13 +326,6 @@ def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
     def many(name: str, *missing: str) -> Check:
         return list_of(made.without(name, *missing), 250)
 
-    discount = ObjectCheck("A discount code's input", {
-        name: (made.named(type_name), False) for name, type_name in (
-            ("basicCodeDiscount", "DiscountCodeBasicInput"),
-            ("bxgyCodeDiscount", "DiscountCodeBxgyInput"),
-            ("freeShippingCodeDiscount", "DiscountCodeFreeShippingInput"),
-        )
-    }, set(), is_one_of=True)  # fmt: skip
     published: dict[str, Check] = {"publications": list_of(_name_of_publication, 250)}
     metafields = list_of(made.named("MetafieldInput"), 250)
     contents: Mapping[ResourceType, tuple[Check, dict[str, Check]]] = {
@@ -338,7 +341,7 @@ def _envelopes() -> Mapping[ResourceType, ObjectCheck]:
             "smsMarketingConsent": made.named("CustomerSmsMarketingConsentInput"),
             "metafields": metafields,
         }),
-        ResourceType.DISCOUNT_CODES: (discount, {"codes": list_of(_further_code, 100_000)}),
+        ResourceType.DISCOUNT_CODES: (_discount(made), {"codes": list_of(_further_code, 100_000)}),
         ResourceType.GIFT_CARDS: (made.named("GiftCardCreateInput"), {
             "debit": made.named("GiftCardDebitInput"), "deactivate": truth,
         }),

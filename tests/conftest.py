@@ -2,6 +2,7 @@
 
 import getpass
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,10 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from tests.whole_schema import file_of, mistakes_in_calls
+
+# A shell starts what is to run in the background with Ctrl-C ignored, and every process below inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A machine with other things to do is no failure of a property.
 settings.register_profile("unhurried", deadline=None, print_blob=True)

@@ -13,7 +13,7 @@ from graftport_dagster.defs.layout import ASSET_OF, Layout
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.mappings.registry import text_of
 from graftport_dagster.pipeline import has_row_errors
-from graftport_dagster.records import Phase, ResourceType, RunItem, broken_equations, content_hash
+from graftport_dagster.records import Phase, RunItem, broken_equations, content_hash
 from graftport_dagster.reports.wording import presentable
 from graftport_dagster.store.record_store import RecordStore
 
@@ -21,12 +21,12 @@ _DESCRIPTIONS = {
     "rows_are_conserved": "Every record has exactly one outcome: the counts add up.",
     "rows_without_errors": "No row errored, is held, unknown or was not reached.",
     "references_resolved": "No record waits for another one that has not landed.",
-    "source_is_fresh": "All that the source has was read, and it has not changed since.",
+    "source_was_read": "A run has read all that the source had of this type.",
     "mapping_is_current": "The mapping version in use is the one that the mapping file holds.",
 }
 _EVERY = ("rows_are_conserved", "rows_without_errors")
 _OF_PHASE = {
-    Phase.EXTRACT: (*_EVERY, "source_is_fresh"),
+    Phase.EXTRACT: (*_EVERY, "source_was_read"),
     Phase.TRANSFORM: (*_EVERY, "mapping_is_current"),
     Phase.LOAD: (*_EVERY, "references_resolved"),
 }
@@ -50,7 +50,7 @@ def check_results(layout: Layout, item: RunItem, store: RecordStore) -> Iterator
         "rows_are_conserved": (not broken, {"broken": "; ".join(broken)} if broken else {}),
         "rows_without_errors": (not has_row_errors([item]), _troubles(item)),
         "references_resolved": (not held, {"held": held}),
-        "source_is_fresh": _source_was_read(layout, item, store) if item.phase is Phase.EXTRACT else (True, {}),
+        "source_was_read": _source_was_read(layout, item, store) if item.phase is Phase.EXTRACT else (True, {}),
         "mapping_is_current": _mapping_is_current(layout, item) if item.phase is Phase.TRANSFORM else (True, {}),
     }
     for name in _OF_PHASE[item.phase]:
@@ -63,14 +63,6 @@ def check_results(layout: Layout, item: RunItem, store: RecordStore) -> Iterator
             severity=dg.AssetCheckSeverity.ERROR if serious else dg.AssetCheckSeverity.WARN,
             metadata=metadata,
         )
-
-
-def source_has_changed(layout: Layout, resource_type: ResourceType, why: str) -> dg.AssetCheckEvaluation:
-    """What the freshness sensor says of a type between two runs; the next extract makes it green."""
-    return dg.AssetCheckEvaluation(
-        asset_key=layout.asset(ASSET_OF[Phase.EXTRACT]), check_name="source_is_fresh", passed=False,
-        severity=dg.AssetCheckSeverity.WARN, metadata={"because": why}, partition=str(resource_type),
-    )  # fmt: skip
 
 
 def _source_was_read(layout: Layout, item: RunItem, store: RecordStore) -> tuple[bool, dict[str, Any]]:

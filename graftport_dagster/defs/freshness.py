@@ -6,7 +6,6 @@ wait or fail. How a source tells its state is in `sources/`; fingerprints are in
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -15,7 +14,6 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.asking import GOING_ON, paused, without_person
-from graftport_dagster.defs.checks import source_has_changed
 from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import DRY_RUN_TAG, Layout
 from graftport_dagster.defs.pausing import paused_by_failures
@@ -101,7 +99,7 @@ class _Tick:
                 changed[resource_type] = freshness
         return dg.SensorResult(
             run_requests=[self._request(resource_type) for resource_type in changed],
-            asset_events=[event for change in changed.items() for event in self._events(*change)],
+            asset_events=[self._observation(*change) for change in changed.items()],
             cursor=json.dumps(self.seen),
             skip_reason=None if changed else "; ".join(told) or "No resource type is enabled.",
         )
@@ -190,15 +188,8 @@ class _Tick:
             tags=self.layout.tags,
         )  # fmt: skip
 
-    def _events(
-        self, resource_type: ResourceType, freshness: Freshness
-    ) -> Iterator[dg.AssetObservation | dg.AssetCheckEvaluation]:
-        """An observation on the graph, and the check that is green again once the change has been read."""
-        yield self._observation(resource_type, freshness)
-        why = f"{state_of(freshness.kind, freshness.token, freshness.etag)} is not what was read last."
-        yield source_has_changed(self.layout, resource_type, why)
-
     def _observation(self, resource_type: ResourceType, freshness: Freshness) -> dg.AssetObservation:
+        """What the graph says of the change. No check: outside a run Dagster stores one per partition for ever."""
         entry = self.seen[resource_type]
         metadata = {
             "token": presentable(freshness.token), "kind": freshness.kind, "change": entry["change"],

@@ -109,10 +109,10 @@ def test_assets_lead_to_the_migration_file_and_to_the_mappings(project: Any) -> 
     assert any(name == "assets.py" for _, name in linked("source_data"))
 
 
-def test_the_check_of_freshness_is_yellow_until_all_was_read(project: Any) -> None:
-    assert checks(project.run("extract", "products", limit=1))["source_data", "source_is_fresh"] is False
-    assert checks(project.run("extract", "products"))["source_data", "source_is_fresh"] is True
-    assert checks(project.run("extract", "products", limit=1))["source_data", "source_is_fresh"] is True
+def test_a_check_is_yellow_until_all_of_the_source_was_read(project: Any) -> None:
+    assert checks(project.run("extract", "products", limit=1))["source_data", "source_was_read"] is False
+    assert checks(project.run("extract", "products"))["source_data", "source_was_read"] is True
+    assert checks(project.run("extract", "products", limit=1))["source_data", "source_was_read"] is True
 
 
 def test_a_run_of_assets_is_a_run_of_graftports_own(project: Any) -> None:

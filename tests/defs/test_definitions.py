@@ -20,7 +20,7 @@ source:
 GRAPH = """
 incomplete_records <- shopify_loads
 shopify_loads <- staged_records, checked by references_resolved, rows_are_conserved, rows_without_errors
-source_data <-, checked by rows_are_conserved, rows_without_errors, source_is_fresh
+source_data <-, checked by rows_are_conserved, rows_without_errors, source_was_read
 staged_records <- source_data, checked by mapping_is_current, rows_are_conserved, rows_without_errors
 """
 

@@ -172,10 +172,25 @@ def test_only_the_type_that_changed_is_asked_for(project: Any) -> None:
     project.write("products.csv", "sku,title,price,collection\nB1,Mug,5.00,\n")
     second: Any = tick(project, first.cursor)
     assert asked(second) == ["products"]
-    observation, check = second.asset_events
-    assert (check.check_name, check.partition, check.passed) == ("source_is_fresh", "products", False)
+    (observation,) = second.asset_events
     assert observation.partition == "products"
     assert observation.metadata["change"].value == 2
+
+
+def test_what_the_sensor_tells_of_a_second_change_is_stored_as_that_of_the_first(project: Any) -> None:
+    cursor = None
+    for price in range(1, 4):
+        project.write("products.csv", f"sku,title,price,collection\nA1,Tarp,{price}.00,\n")
+        found: Any = tick(project, cursor)
+        cursor = found.cursor
+        assert "products" in [event.partition for event in found.asset_events]
+        for event in found.asset_events:
+            # As the daemon does it.
+            project.instance.report_runless_asset_event(event)
+        reads(project, found)
+    key = dg.AssetKey(["shop", "source_data"])
+    told = project.instance.fetch_observations(dg.AssetRecordsFilter(key, asset_partitions=["products"]), limit=10)
+    assert len(told.records) == 3
 
 
 def test_a_source_that_goes_back_to_what_it_was_is_read_three_times(project: Any) -> None:

@@ -16,6 +16,7 @@
     │       └── DriftError                  somebody changed in Shopify what was to be written: held
     ├── TransientError                  trying again later may work; `retry_after` seconds when known
     │   ├── UnreachableError              not sent: name not resolved, refused, TLS failed
+    │   │   └── StoppedError                not sent: the run was asked to stop while it waited
     │   ├── ThrottledError                429 or THROTTLED that outlived the client's patience
     │   ├── RemoteFaultError              5xx or nonsense from a *read*, where repeating is harmless
     │   ├── RemoteTimeoutError            no answer in time from a read; an evaluation short of machine
@@ -199,6 +200,18 @@ class UnreachableError(TransientError):
     """Provably not sent: the name did not resolve, the connection was refused, TLS failed."""
 
     default_code = "UNREACHABLE"
+
+
+class StoppedError(UnreachableError):
+    """Not sent: the run was asked to stop while it waited. `waiting_for`: the error that made it wait, if one did."""
+
+    default_code = "STOPPED"
+
+    def __init__(self, waiting_for: TransientError | None = None) -> None:
+        super().__init__(
+            "Not sent: the run was asked to stop." + (f" {waiting_for.message}" if waiting_for else ""),
+            hint="The next run takes it up.",
+        )
 
 
 class ThrottledError(TransientError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
-from graftport_dagster.errors import GraftportError, TransientError, WriteBrakeError
+from graftport_dagster.errors import GraftportError, StoppedError, WriteBrakeError
 from graftport_dagster.pipeline.samples import Sample
 from graftport_dagster.pipeline.shape import Shape
 from graftport_dagster.pipeline.source_files import (
@@ -86,9 +86,9 @@ class _Extract:
                 self._work.progress(f"{self._type}: {self._done.counts['rows_read']} rows read")
                 if self._work.should_stop():
                     return self._done
-        except TransientError as error:
+        except StoppedError:
             # A source that waits for another computer gives up as soon as the run is to stop.
-            if error.code == "STOPPED" and self._work.should_stop():
+            if self._work.should_stop():
                 return self._done
             raise
         self._done.is_whole = True

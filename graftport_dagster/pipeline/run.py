@@ -18,7 +18,7 @@ from graftport_dagster.errors import (
     ErrorClass,
     GraftportError,
     LeaseHeldError,
-    TransientError,
+    StoppedError,
 )
 from graftport_dagster.loaders.groups import field_groups
 from graftport_dagster.loaders.registry import loadable, must_be_loadable
@@ -211,8 +211,7 @@ def run_phase(work: Work, phase: Phase, resource_type: ResourceType) -> RunItem:
 
 def _is_stop(work: Work, error: BaseException | None) -> bool:
     """Whether it only says that the run was asked to stop while it waited: for another run, or for Shopify."""
-    is_waiting = isinstance(error, LeaseHeldError) or (isinstance(error, TransientError) and error.code == "STOPPED")
-    return is_waiting and work.should_stop() and work.stopped_by is None
+    return isinstance(error, LeaseHeldError | StoppedError) and work.should_stop() and work.stopped_by is None
 
 
 def _stopped(work: Work, item: RunItem, earlier: RunItem | None, error: BaseException) -> RunItem:

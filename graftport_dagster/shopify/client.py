@@ -20,6 +20,7 @@ from graftport_dagster.errors import (
     LoadRejectedError,
     RemoteFaultError,
     RemoteTimeoutError,
+    StoppedError,
     ThrottledError,
     TransientError,
     UnknownOutcomeError,
@@ -149,7 +150,7 @@ class Shop:
 
         `repeatable`: sending it twice does no harm (an identity, a key or its nature sees to it);
         queries always are. `finishes`: it ends what was begun, and is sent after a stop too, once.
-        Raises ThrottledError or UnreachableError (not executed; code STOPPED
+        Raises ThrottledError or UnreachableError (not executed; StoppedError
         after a cancel), UnknownOutcomeError (a mutation that may have been), RemoteFaultError or
         RemoteTimeoutError (a query), LoadRejectedError (this payload), CredentialsError and
         ConfigurationError (nothing else will pass either). userErrors are returned.
@@ -157,38 +158,42 @@ class Shop:
         is_query = not document.lstrip().startswith("mutation")
         foreseen = requested_cost(document, variables)
         cost = max(0.0, foreseen + self._surcharges.get(document, 0.0))
-        sending = _Sending(document, _encoded(document, variables), foreseen, cost, is_query, finishes)
-        may_repeat = repeatable or is_query
-        began = self._clock()
-        lost: TransientError | None = None
-        faults = 0
+        sending = _Sending(
+            document, _encoded(document, variables), foreseen, cost, is_query, finishes,
+            may_repeat=repeatable or is_query, began=self._clock(),
+        )  # fmt: skip
         while True:
             try:
-                began += self._awaited_turn(document)
+                sending.began += self._awaited_turn(document)
                 return self._send(sending)
             except TransientError as error:
-                if error.code == "TOO_MANY_ATTEMPTS":
-                    self._slow_down(error, sending)
-                    continue
-                if isinstance(error, _MAYBE_EXECUTED):
-                    lost, faults = error, faults + 1
-                    if not may_repeat or faults > _FAULTS_ENDURED:
-                        raise self._outcome(error, lost, sending) from error
-                pause = max(
-                    error.retry_after, self._random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(sending.calls, 10))
-                )
-                if self._gives_up(error, began, pause) or not self._waited(pause):
-                    raise self._outcome(error, lost, sending) from error
+                self._wait_after(error, sending)
             except ConfigurationError as error:
-                if lost is None or is_query:
-                    raise
-                raise self._outcome(error, lost, sending) from error
+                raise self._outcome(error, sending) from error
+
+    def _wait_after(self, error: TransientError, sending: "_Sending") -> None:
+        """Until it may be tried again. Raises what the call ends with where it is not."""
+        if isinstance(error, StoppedError):
+            raise self._outcome(StoppedError(sending.refused_by), sending) from error
+        sending.refused_by = error
+        if error.code == "TOO_MANY_ATTEMPTS":
+            self._slow_down(error, sending)
+            return
+        if isinstance(error, _MAYBE_EXECUTED):
+            sending.lost, sending.faults = error, sending.faults + 1
+            if not sending.may_repeat or sending.faults > _FAULTS_ENDURED:
+                raise self._outcome(error, sending) from error
+        pause = max(error.retry_after, self._random() * min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(sending.calls, 10)))
+        if self._gives_up(error, sending.began, pause):
+            raise self._outcome(error, sending) from error
+        if not self._waited(pause):
+            raise self._outcome(StoppedError(error), sending) from error
 
     def _awaited_turn(self, document: str) -> float:
-        """Seconds waited where a store takes few of these calls a minute. Raises UnreachableError after a stop."""
+        """Seconds waited where a store takes few of these calls a minute. Raises StoppedError."""
         seconds = self._pace.turn(document)
         if seconds and not self._waited(seconds):
-            raise UnreachableError("Not sent: the run was asked to stop.", code="STOPPED")
+            raise StoppedError
         return seconds
 
     def _slow_down(self, error: TransientError, sending: "_Sending") -> None:
@@ -275,8 +280,6 @@ class Shop:
 
     def _gives_up(self, error: TransientError, began: float, pause: float) -> bool:
         """Whether a call that began then is not tried again after such a pause."""
-        if error.code == "STOPPED":
-            return True
         patience = self._patience_seconds
         if isinstance(error, ThrottledError):
             # Another process of ours that loads the same store takes turns with this one.
@@ -288,12 +291,12 @@ class Shop:
         self._is_silent = self._is_silent or isinstance(error, UnreachableError)
         return True
 
-    def _outcome(self, error: GraftportError, lost: TransientError | None, sending: "_Sending") -> GraftportError:
+    def _outcome(self, error: GraftportError, sending: "_Sending") -> GraftportError:
         """What to raise at last: a mutation that was once lost stays unknown, whatever came after."""
-        if lost is None or sending.is_query:
+        if sending.lost is None or sending.is_query:
             return error
         return UnknownOutcomeError(
-            f"It was sent, and no answer came: {lost.message}", code=lost.code,
+            f"It was sent, and no answer came: {sending.lost.message}", code=sending.lost.code,
             hint="It is looked for in Shopify before anything is sent again.",
         )  # fmt: skip
 
@@ -317,7 +320,14 @@ class _Sending:
     cost: float
     is_query: bool
     finishes: bool
+    may_repeat: bool
+    began: float
     calls: int = 0
+    # How often no answer came, and the last such error of one that may have been executed.
+    faults: int = 0
+    lost: TransientError | None = None
+    # What the last try failed by.
+    refused_by: TransientError | None = None
     # How often it was said to come too soon.
     refusals: int = 0
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from graftport_dagster.errors import UnreachableError
+from graftport_dagster.errors import StoppedError
 
 _LONGEST_NAP = 0.2
 
@@ -63,13 +63,13 @@ class CostBucket:
     def take(self, cost: float, stop: Callable[[], bool]) -> Booking:
         """Wait until a call of this cost fits, and book it; every booking is to be settled.
 
-        Raises UnreachableError with code STOPPED as soon as `stop()` says so; nothing is booked then.
+        Raises StoppedError as soon as `stop()` says so; nothing is booked then.
         """
         # One waits for points, the rest for their turn: a dear call is not starved by cheap ones.
         with self._turn:
             while True:
                 if stop():
-                    raise UnreachableError("Not sent: the run was asked to stop.", code="STOPPED")
+                    raise StoppedError
                 with self._lock:
                     missing_seconds = self._missing_seconds(cost)
                     if not missing_seconds:

@@ -27,6 +27,7 @@ from graftport_dagster.errors import (
     GraftportError,
     RemoteFaultError,
     RemoteTimeoutError,
+    StoppedError,
     ThrottledError,
     TransientError,
     UnreachableError,
@@ -106,7 +107,7 @@ class RestReader:
         """The answer to one question, `path` below the shop's address.
 
         Raises CredentialsError for 401 and 403, ConfigurationError for 404 and other refusals, TransientError
-        for what outlived the patience; UnreachableError with code STOPPED as soon as `stop()` says so.
+        for what outlived the patience; StoppedError as soon as `stop()` says so.
         """
         return self.ask("GET", path, params)
 
@@ -120,7 +121,7 @@ class RestReader:
             except TransientError as error:
                 if attempt >= self._patience.attempts or error.retry_after > _LONGEST_RETRY_AFTER:
                     raise
-                self._pause(error.retry_after or self._backoff(attempt))
+                self._pause(error.retry_after or self._backoff(attempt), error)
             attempt += 1
 
     def close(self) -> None:
@@ -266,11 +267,11 @@ class RestReader:
         if self._patience.requests_per_second:
             self._free_at = self._clock.now() + 1 / self._patience.requests_per_second
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float, waiting_for: TransientError | None = None) -> None:
         until = self._clock.now() + seconds
         while True:
             if self._stop():
-                raise UnreachableError("Not asked: the run was asked to stop.", code="STOPPED", retry_after=1e9)
+                raise StoppedError(waiting_for)
             left = until - self._clock.now()
             if left <= 0:
                 return

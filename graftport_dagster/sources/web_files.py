@@ -25,8 +25,8 @@ from graftport_dagster.errors import (
     FileTooLargeError,
     OutOfSpaceError,
     RemoteFaultError,
+    StoppedError,
     TransientError,
-    UnreachableError,
 )
 from graftport_dagster.settings import resolve_secret
 from graftport_dagster.source_settings.files import FileSpec, is_web_path
@@ -114,7 +114,7 @@ class WebFiles:
         """
         address = self._address(spec)
         before = self._fetched.get(address)
-        fetched = self._patiently(lambda part: self._fetch(spec, address, before, part), address)
+        fetched = self._patiently(lambda part: self._fetch(spec, address, before, part))
         self._fetched[address] = fetched
         return fetched.path
 
@@ -143,7 +143,7 @@ class WebFiles:
                         return token
             return None
 
-        if token := self._patiently(ask, address):
+        if token := self._patiently(ask):
             return token
         path = self.file(spec)
         return Freshness(sha256_of(path), "sha256")
@@ -166,7 +166,7 @@ class WebFiles:
             )
         return address
 
-    def _patiently(self, once: Callable[[_Part], _T], address: str) -> _T:
+    def _patiently(self, once: Callable[[_Part], _T]) -> _T:
         with tempfile.TemporaryDirectory(dir=self._private_folder()) as folder:
             part = _Part(Path(folder) / "part")
             attempt = 1
@@ -175,9 +175,9 @@ class WebFiles:
                     return once(part)
                 except TransientError as error:
                     is_last = attempt >= _ATTEMPTS or error.retry_after > _LONGEST_RETRY_AFTER
-                    if is_last or isinstance(error, OutOfSpaceError) or error.code == "STOPPED":
+                    if is_last or isinstance(error, (OutOfSpaceError, StoppedError)):
                         raise
-                    self._pause(error.retry_after or min(30.0, 0.5 * 2**attempt) + self._clock.spread(0.5), address)
+                    self._pause(error.retry_after or min(30.0, 0.5 * 2**attempt) + self._clock.spread(0.5), error)
                 attempt += 1
 
     def _fetch(self, spec: FileSpec, address: str, before: _Fetched | None, part: _Part) -> _Fetched:
@@ -209,7 +209,7 @@ class WebFiles:
                     size += len(piece)
                     self._within_limit(size, address)
                     file.write(piece)
-                    self._raise_if_stopped(address)
+                    self._raise_if_stopped()
         except OSError as error:
             if error.errno == 28:
                 raise OutOfSpaceError("The temporary disk is full.", hint="Free space, or set TMPDIR.") from error
@@ -257,7 +257,7 @@ class WebFiles:
         """The answer at the end of the redirects; credentials go to the address's own host and nowhere else."""
         at = address
         for _ in range(_REDIRECTS):
-            self._raise_if_stopped(address)
+            self._raise_if_stopped()
             allowed = self._credentials(spec) if urlsplit(at)[:2] == urlsplit(address)[:2] else {}
             if allowed and urlsplit(at).scheme == "http" and urlsplit(at).hostname not in _LOOPBACK:
                 raise ConfigurationError(
@@ -295,12 +295,12 @@ class WebFiles:
             return {"Authorization": "Basic " + base64.b64encode(":".join(pair).encode()).decode()}
         return {}
 
-    def _raise_if_stopped(self, address: str) -> None:
+    def _raise_if_stopped(self, waiting_for: TransientError | None = None) -> None:
         if self._stop():
-            raise UnreachableError(f"{shown(address)} was not fetched: the run was asked to stop.", code="STOPPED")
+            raise StoppedError(waiting_for)
 
-    def _pause(self, seconds: float, address: str) -> None:
+    def _pause(self, seconds: float, waiting_for: TransientError) -> None:
         until = self._clock.now() + seconds
         while (left := until - self._clock.now()) > 0:
-            self._raise_if_stopped(address)
+            self._raise_if_stopped(waiting_for)
             self._clock.sleep(min(left, 0.2))

@@ -358,13 +358,15 @@ def test_an_empty_shop_is_refused_because_it_would_say_that_all_is_gone(sourced:
 
 
 def test_what_is_not_there_is_refused_with_a_sentence(sourced: Sourced) -> None:
-    if sourced.kind == "shopify_in_pages":
-        pytest.skip("the same client as that of bulk queries, which is asked again for a while")
-    patience = 4 if sourced.kind == "shopify" else math.inf
+    # Shopify is asked again for a quarter of a minute, unless it is told to stop.
+    patience = 2 if sourced.kind.startswith("shopify") else math.inf
     with pytest.raises(GraftportError) as refused:
         list(sourced.open(patience_seconds=patience).read(sourced.resource_type, None))
     absent = {"mariadb": "QUERY"}.get(sourced.kind, "FILE_ABSENT")
-    assert refused.value.code == ("CONNECTION_REFUSED" if sourced.is_asked else absent)
+    asked = "CONNECTION_REFUSED" if patience == math.inf else "STOPPED"
+    assert refused.value.code == (asked if sourced.is_asked else absent)
+    if sourced.is_asked:
+        assert "refused the connection" in refused.value.message
     failed = [result for result in sourced.open(patience_seconds=patience).check() if not result.ok]
     assert failed
     assert all(result.detail and result.hint for result in failed)

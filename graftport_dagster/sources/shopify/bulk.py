@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from graftport_dagster.errors import GraftportError, RemoteFaultError, UnknownOutcomeError, UnreachableError
+from graftport_dagster.errors import GraftportError, RemoteFaultError, StoppedError, UnknownOutcomeError
 from graftport_dagster.records import JsonObject
 from graftport_dagster.shopify.client import Shop
 from graftport_dagster.source_settings.files import FileSpec
@@ -119,7 +119,7 @@ class BulkReader:
         until = self._clock.now() + seconds
         while (left := until - self._clock.now()) > 0:
             if self._stop():
-                raise UnreachableError("Not read: the run was asked to stop.", code="STOPPED")
+                raise StoppedError
             self._clock.sleep(min(left, 0.2))
 
 

@@ -63,10 +63,10 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 def mariadb_server() -> Iterator[str]:
     """The URL of a MariaDB of this test process's own, reached by a socket in a temporary folder."""
     pytest.importorskip("pymysql", reason="there is no driver for MariaDB: pymysql")
-    programs = [shutil.which(name) for name in ("mariadbd", "mariadb-install-db")]
+    programs = [shutil.which(name) for name in ("mariadbd", "mariadb-install-db", "my_print_defaults")]
     if None in programs:
-        pytest.skip("there is no MariaDB: the package mariadb-server-core")
-    server, installer = map(str, programs)
+        pytest.skip("there is no MariaDB: the packages mariadb-server-core and mariadb-client-core")
+    server, installer, _ = map(str, programs)
     with tempfile.TemporaryDirectory(prefix="graftport-my-", ignore_cleanup_errors=True) as folder:
         common = ["--no-defaults", f"--datadir={folder}/data", f"--user={getpass.getuser()}"]
         made = [installer, *common, "--auth-root-authentication-method=normal", "--skip-test-db"]

@@ -1,6 +1,7 @@
 """The official JSONata suite (jsonata-js, `test/test-suite`) through our own evaluator, codes exact.
 
-The suite is not part of the project: JSONATA_SUITE names its folder. Every case counts; a hang or a crash is a failure.
+The suite is not part of the project: JSONATA_SUITE names its folder, which `.ci/run` takes out of a source package of
+jsonata-python (1,655 cases; jsonata-js 2.2.2 has 1,686). Every case counts; a hang or a crash is a failure.
 """
 
 import json
@@ -15,8 +16,8 @@ import pytest
 from graftport_dagster.mappings.language import UNDEFINED, Expression, Failure
 
 FOLDER = os.environ.get("JSONATA_SUITE", "")
-BAR = 1680
-ALL = 1686
+CASES = 1655
+DIFFERENT = 6
 
 
 class TooLongError(BaseException):
@@ -79,5 +80,5 @@ def test_the_official_suite_passes() -> None:
     finally:
         signal.signal(signal.SIGALRM, before)
     failed = [name for name, passed in results.items() if not passed]
-    assert len(results) == ALL
-    assert len(results) - len(failed) >= BAR, failed
+    assert len(results) >= CASES
+    assert len(failed) <= DIFFERENT, failed

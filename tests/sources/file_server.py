@@ -124,6 +124,17 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         self.wfile.write(b"0\r\n\r\n")
 
+    def moves(self) -> None:
+        """The file is another one as soon as it was read."""
+        path = f"/moves/{self.name}"
+        reads = sum(1 for entry in self.log[:-1] if entry["path"] == path and entry["method"] == "GET")
+        self.send(200, self.content.replace(b"{reads}", b"%d" % reads), ETag=f'"change {reads}"')
+
+    def opens(self) -> None:
+        """Refused until it was asked for twice."""
+        asked = sum(1 for entry in self.log[:-1] if entry["path"] == self.path)
+        self.send(403 if asked < 2 else 200, self.content)
+
     def login(self) -> None:
         self.send(302, b"", Location="/page/" + self.name)
 

@@ -22,11 +22,9 @@ from graphql import (
 )
 from graphql.execution.values import get_variable_values
 
-from graftport_dagster.shopify.documents import code_owners_call, publish_call
-from graftport_dagster.shopify.trim_schema import SCHEMA_FILE
+from graftport_dagster.shopify.documents import code_owners_call, document, document_names, publish_call
 
 SHARED = Path(__file__).parents[1] / "../shared/shopify"
-_FOLDER = SCHEMA_FILE.parent / "documents"
 
 
 def file_of(version: str) -> Path:
@@ -88,8 +86,8 @@ def _documents() -> Mapping[str, DocumentNode]:
 
 
 def _named() -> Iterator[tuple[str, DocumentNode]]:
-    for path in sorted(_FOLDER.glob("*.graphql")):
-        document = parse(path.read_text(encoding="utf-8"))
-        for definition in document.definitions:
+    for name in document_names():
+        parsed = parse(document(name))
+        for definition in parsed.definitions:
             if isinstance(definition, OperationDefinitionNode) and definition.name is not None:
-                yield definition.name.value, document
+                yield definition.name.value, parsed

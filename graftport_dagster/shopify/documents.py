@@ -1,10 +1,11 @@
-"""Our GraphQL documents: one operation per file in `documents/`, read once.
+"""Our GraphQL documents: one operation per file in `documents/`, one fragment per file below it, read once.
 
 Which document a record needs, and with which variables, is decided in `loaders/`; sending is
 done in `client.py`. Many publications, or questions, in one call are put together here, because Shopify
 takes any number of fields in one document as long as their cost fits.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,13 +18,32 @@ PUBLISH_BATCH = 50
 _FOLDER = Path(__file__).with_name("documents")
 
 
+_SPREAD = re.compile(r"\.\.\.([A-Z]\w*)")
+_DEFINED = re.compile(r"^fragment (\w+)", re.MULTILINE)
+_HUMP = re.compile(r"(?<!^)(?=[A-Z])")
+
+
 @cache
 def document(name: str) -> str:
-    """The text of `documents/<name>.graphql`. Raises KeyError naming the documents there are."""
+    """The text of `documents/<name>.graphql`, and of the fragments that it names and does not hold itself.
+
+    Raises KeyError naming the documents there are.
+    """
     path = _FOLDER / f"{name}.graphql"
     if not path.is_file():
-        raise KeyError(f"no document {name}; there are {', '.join(sorted(item.stem for item in _FOLDER.glob('*')))}")
-    return path.read_text(encoding="utf-8")
+        raise KeyError(f"no document {name}; there are {', '.join(document_names())}")
+    text = path.read_text(encoding="utf-8")
+    fragments = [_FOLDER / "fragments" / f"{_HUMP.sub('_', spread).lower()}.graphql" for spread in _spreads(text)]
+    return "\n".join([text, *(fragment.read_text(encoding="utf-8") for fragment in fragments)])
+
+
+def document_names() -> list[str]:
+    """The names that `document` takes."""
+    return sorted(path.stem for path in _FOLDER.glob("*.graphql"))
+
+
+def _spreads(text: str) -> list[str]:
+    return sorted({*_SPREAD.findall(text)} - {*_DEFINED.findall(text)})
 
 
 def publish_call(items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> tuple[str, JsonObject]:

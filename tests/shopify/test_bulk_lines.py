@@ -1,11 +1,19 @@
 """What the lines of a bulk operation's results say, read as answers of calls."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import FieldNode, OperationDefinitionNode, SelectionSetNode, parse
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+)
 
 from graftport_dagster.errors import (
     CredentialsError,
@@ -70,19 +78,28 @@ def test_a_file_that_is_not_there_any_more_is_told_apart(simulator_url: str, tmp
     assert met.value.code == bulk.RESULTS_GONE
 
 
-def _fields(selections: SelectionSetNode, path: str = "") -> set[str]:
-    found: set[str] = set()
-    for field in selections.selections:
-        assert isinstance(field, FieldNode)
-        name = f"{path}/{field.name.value}"
-        found |= _fields(field.selection_set, name) if field.selection_set else {name}
-    return found
-
-
-def _operation(name: str) -> OperationDefinitionNode:
-    (operation,) = parse(document(name)).definitions
+def _fields(name: str) -> set[str]:
+    """The paths of all that a document asks for, fragments opened."""
+    operation, *rest = parse(document(name)).definitions
     assert isinstance(operation, OperationDefinitionNode)
-    return operation
+    fragments = {one.name.value: one.selection_set for one in rest if isinstance(one, FragmentDefinitionNode)}
+    return set(_paths(operation.selection_set, fragments))
+
+
+def _paths(asked: SelectionSetNode, fragments: dict[str, SelectionSetNode], path: str = "") -> Iterator[str]:
+    for one in asked.selections:
+        if isinstance(one, FragmentSpreadNode):
+            yield from _paths(fragments[one.name.value], fragments, path)
+            continue
+        assert isinstance(one, FieldNode)
+        here = f"{path}/{one.name.value}"
+        yield from _paths(one.selection_set, fragments, here) if one.selection_set else [here]
+
+
+def _variables(name: str) -> set[str]:
+    operation = parse(document(name)).definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    return {one.variable.name.value for one in operation.variable_definitions}
 
 
 @pytest.mark.parametrize(
@@ -93,13 +110,10 @@ def _operation(name: str) -> OperationDefinitionNode:
     ],
 )
 def test_a_line_asks_for_what_its_call_asks_for_with_one_list(called: str, in_bulk: str, elsewhere: str) -> None:
-    asked = {name for name in _fields(_operation(called).selection_set) if not name.startswith(elsewhere)}
-    lines = {name.replace("/edges/node/", "/nodes/") for name in _fields(_operation(in_bulk).selection_set)}
+    asked = {name for name in _fields(called) if not name.startswith(elsewhere)}
+    lines = {name.replace("/edges/node/", "/nodes/") for name in _fields(in_bulk)}
     assert lines == asked
     assert document(in_bulk).count("(first:") == 1
-    declared = {one.variable.name.value for one in _operation(in_bulk).variable_definitions}
-    assert declared == {
-        one.variable.name.value for one in _operation(called).variable_definitions if one.variable.name.value != "media"
-    }
+    assert _variables(in_bulk) == _variables(called) - {"media"}
     # By its name an operation is found whose begin was never answered.
     assert re.match(r"mutation \w+\(", document(in_bulk))

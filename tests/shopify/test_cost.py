@@ -6,17 +6,15 @@ from typing import Any
 import pytest
 
 from graftport_dagster.shopify.cost import MAX_COST, requested_cost
-from graftport_dagster.shopify.documents import PUBLISH_BATCH, document, publish_call
-from graftport_dagster.shopify.trim_schema import SCHEMA_FILE
+from graftport_dagster.shopify.documents import PUBLISH_BATCH, document, document_names, publish_call
 
-DOCUMENTS = sorted(path.stem for path in (SCHEMA_FILE.parent / "documents").glob("*.graphql"))
 LARGEST: dict[str, Any] = {
     "variants": 250, "media": 250, "collections": 250, "metafields": 250, "first": 250, "locations": 250,
     "publications": 250, "input": {}, "ids": ["gid://shopify/Product/1"] * 50,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", document_names())
 def test_a_document_with_the_largest_pages_stays_below_what_a_call_may_ask(name: str) -> None:
     assert 0 < requested_cost(document(name), LARGEST) < MAX_COST
 
@@ -92,6 +90,6 @@ def test_a_document_that_is_not_there_is_said_with_those_that_are() -> None:
 
 
 def test_every_document_is_one_named_operation() -> None:
-    for name in DOCUMENTS:
+    for name in document_names():
         text = document(name)
         assert Path(name).name.replace("_", "") in text.split("(")[0].lower().replace(" ", "")

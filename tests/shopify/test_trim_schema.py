@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from graphql import DocumentNode, GraphQLSchema, build_client_schema, parse, validate, validate_schema
 
+from graftport_dagster.shopify.documents import document, document_names
 from graftport_dagster.shopify.trim_schema import MUTATIONS, QUERIES, SCHEMA_FILE, main, packed, trim
 
 SHARED = Path(__file__).parents[2] / "../shared/shopify"
-OWN_DOCUMENTS = sorted((SCHEMA_FILE.parent / "documents").glob("*.graphql"))
 
 
 def read(path: Path) -> Any:
@@ -103,16 +103,16 @@ def test_the_sample_documents_validate_against_the_shipped_schema(trimmed: Graph
     assert {name: found for name, found in refused.items() if found} == {}
 
 
-@pytest.mark.parametrize("path", OWN_DOCUMENTS, ids=lambda path: path.stem)
-def test_a_document_of_ours_validates_against_the_shipped_schema(path: Path, trimmed: GraphQLSchema) -> None:
-    assert mistakes(trimmed, parse(path.read_text(encoding="utf-8"))) == []
+@pytest.mark.parametrize("name", document_names())
+def test_a_document_of_ours_validates_against_the_shipped_schema(name: str, trimmed: GraphQLSchema) -> None:
+    assert mistakes(trimmed, parse(document(name))) == []
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("version", ["2026-10", "2026-07"])
 def test_our_documents_validate_against_shopifys_whole_schema(version: str) -> None:
     schema = build_client_schema(whole(version)["data"], assume_valid=True)
-    refused = {path.stem: mistakes(schema, parse(path.read_text(encoding="utf-8"))) for path in OWN_DOCUMENTS}
+    refused = {name: mistakes(schema, parse(document(name))) for name in document_names()}
     assert {name: found for name, found in refused.items() if found} == {}
 
 

@@ -190,6 +190,16 @@ def test_a_later_read_brings_what_changed_and_parents_of_changed_children(openin
     assert later["updated_at"] > cursor["updated_at"]
 
 
+def test_what_changes_behind_the_read_is_in_the_next_one(opening: Opening, magento_url: str) -> None:
+    source = opening(overlap_minutes=0)
+    reading = source.read(ResourceType.CUSTOMERS, None)
+    first = next(reading)
+    for number, moment in ((1, "2030-01-01 00:00:00"), (9, "2030-01-02 00:00:00")):
+        control(magento_url, "edit", {"list": "customers", "id": number, "set": {"updated_at": moment}})
+    assert (first.source_id, [item.source_id for item in reading][-1]) == ("1", "9")
+    assert records(source, ResourceType.CUSTOMERS, source.cursor(ResourceType.CUSTOMERS)).keys() >= {"1", "9"}
+
+
 def test_a_read_that_is_abandoned_moves_no_cursor(opening: Opening) -> None:
     source = opening()
     next(iter(source.read(ResourceType.ORDERS, None)))
@@ -258,7 +268,8 @@ def test_a_page_that_comes_twice_is_an_error_and_not_the_end(opening: Opening, m
 
 def test_pages_are_asked_by_id_so_that_none_is_past_the_end(opening: Opening, magento_url: str) -> None:
     records(opening(), ResourceType.CUSTOMERS)
-    pages = [one["query"] for one in asked(magento_url) if one["path"].endswith("customers/search")]
+    newest, *pages = [one["query"] for one in asked(magento_url) if one["path"].endswith("customers/search")]
+    assert newest["searchCriteria[sortOrders][0][field]"] == "updated_at"
     assert [query["searchCriteria[currentPage]"] for query in pages] == ["1", "1"]
     assert pages[1]["searchCriteria[filter_groups][0][filters][0][condition_type]"] == "gt"
     assert {query["searchCriteria[sortOrders][0][field]"] for query in pages} == {"entity_id"}

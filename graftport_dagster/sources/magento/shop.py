@@ -70,21 +70,25 @@ class MagentoSource:
         if self._files is not None and resource_type in self._in_files:
             yield from self._files.read(resource_type, since)
             return
-        newest = ""
+        # Asked before: what changes while it is read may lie behind the page that is read then.
+        newest = self._newest(resource_type)[0] if resource_type in _INCREMENTAL else ""
         any_record = False
         for item in self._records(resource_type, self._since(resource_type, since)):
             any_record = True
-            if isinstance(item, SourceRecord):
-                newest = max(newest, *_times(item.payload, resource_type))
             yield item
         if since is None and not any_record and resource_type in _NEVER_EMPTY:
             raise ConfigurationError(
                 f"The shop has no {resource_type} at all.", code="NO_ROWS",
                 hint="See that source.url is the right shop; if it is, leave the type out of resource_types.",
             )  # fmt: skip
-        if resource_type in _INCREMENTAL and (newest or since):
-            before = str((since or {}).get("updated_at", ""))
-            self._cursors[resource_type] = {"updated_at": max(newest, before)}
+        if latest := max(newest, str((since or {}).get("updated_at", ""))):
+            self._cursors[resource_type] = {"updated_at": latest}
+
+    def _newest(self, resource_type: ResourceType) -> tuple[str, int]:
+        """The latest change of a type that tells it, and how many there are."""
+        listing, name = _CHANGING[resource_type]
+        newest, total = self._client.latest(listing, name)
+        return str((newest or {}).get(name) or ""), total
 
     def _records(self, resource_type: ResourceType, filters: list[Filter]) -> Iterator[SourceRecord | InvalidRow]:
         match resource_type:
@@ -119,7 +123,7 @@ class MagentoSource:
         return self._files is None or resource_type not in self._in_files or self._files.conclusive(resource_type)
 
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
-        """The latest change that was seen, by the shop's own clock."""
+        """The latest change that there was when the reading began, by the shop's own clock."""
         return self._cursors.get(resource_type)
 
     def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
@@ -127,10 +131,8 @@ class MagentoSource:
         if self._files is not None and resource_type in self._in_files:
             return self._files.freshness(resource_type, known)
         if resource_type in _CHANGING:
-            listing, name = _CHANGING[resource_type]
-            newest, total = self._client.latest(listing, name)
-            text = str((newest or {}).get(name, ""))
-            return Freshness(f"{text} {total}", f"max({name})+count", _moment(text))
+            text, total = self._newest(resource_type)
+            return Freshness(f"{text} {total}", f"max({_CHANGING[resource_type][1]})+count", _moment(text))
         if resource_type is ResourceType.REDIRECTS:
             tokens = [self.freshness(kind).token for kind in (ResourceType.COLLECTIONS, ResourceType.PRODUCTS)]
             return Freshness(" ".join(tokens), "max(updated_at)+count")
@@ -187,11 +189,6 @@ class MagentoSource:
         self._client.close()
         if self._files is not None:
             self._files.close()
-
-
-def _times(payload: JsonObject, resource_type: ResourceType) -> list[str]:
-    name = _CHANGING[resource_type][1] if resource_type in _CHANGING else "updated_at"
-    return [str(one.get(name) or "") for one in (payload, *payload.get("children", ()))]
 
 
 def _moment(text: str) -> datetime | None:

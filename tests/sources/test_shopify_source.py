@@ -139,6 +139,36 @@ def test_later_reads_give_what_changed(shop: FilledShop, make: Make, bulk_querie
     assert source.cursor(PRODUCTS) == {"since": "2040-01-01T00:00:00Z"}
 
 
+def edited_one_after_the_other(shop: FilledShop, *ids: str) -> None:
+    for number in ids:
+        # Shopify's times are whole seconds.
+        time.sleep(1.1)
+        edit = {"id": number, "set": {"title": f"Edited at {time.time()}"}}
+        requests.post(f"{shop.url}/_simulator/edit", json=edit, timeout=9).raise_for_status()
+
+
+@pytest.mark.parametrize("bulk_queries", [True, False])
+def test_what_changes_behind_the_read_is_in_the_next_one(shop: FilledShop, make: Make, bulk_queries: bool) -> None:
+    source = make(bulk_queries=bulk_queries, overlap_minutes=0)
+    reading = source.read(ResourceType.BLOGS, None)
+    first = next(reading)
+    assert isinstance(first, SourceRecord)
+    page = shop.objects("Page")[0]["id"]
+    edited_one_after_the_other(shop, first.payload["id"], page)
+    assert [item.source_id for item in reading][-1] == f"page-{page.rpartition('/')[2]}"
+    changed = records(source, ResourceType.BLOGS, source.cursor(ResourceType.BLOGS))
+    assert first.source_id in changed
+
+
+def test_a_page_that_changed_before_an_article_did_is_in_a_later_read(shop: FilledShop, make: Make) -> None:
+    source = make(overlap_minutes=0)
+    records(source, ResourceType.BLOGS)
+    cursor = source.cursor(ResourceType.BLOGS)
+    edited_one_after_the_other(shop, shop.objects("Page")[0]["id"], shop.objects("Article")[0]["id"])
+    changed = records(source, ResourceType.BLOGS, cursor)
+    assert sorted(one.payload["__typename"] for one in changed.values()) == ["Article", "Page"]
+
+
 def test_types_without_a_time_are_read_whole_and_told_apart_by_their_content(make: Make) -> None:
     source = make()
     for kind in (ResourceType.MARKETS, ResourceType.REDIRECTS):

@@ -66,13 +66,14 @@ class ShopifySource:
 
         None is an answer too: Shopify counts what it gives, and refuses a token that may not see it.
         """
-        latest = str(since["since"]) if since else ""
+        self._latest.pop(resource_type, None)
+        before = str(since["since"]) if since else ""
+        # Asked before: an object may change after it was read, and one that is read later after that.
+        newest = [_updated(node) for wanted in WANTED[resource_type] for node in self._newest(resource_type, wanted)]
         for wanted in WANTED[resource_type]:
-            search = self._search(wanted, latest if since else "")
-            for node in self._completed(wanted, self._nodes(wanted, search)):
-                latest = max(latest, _updated(node))
+            for node in self._completed(wanted, self._nodes(wanted, self._search(wanted, before))):
                 yield self._record(wanted, node)
-        if latest and all(wanted.is_searched for wanted in WANTED[resource_type]):
+        if latest := max([before, *newest]):
             self._latest[resource_type] = latest
 
     def conclusive(self, resource_type: ResourceType) -> bool:
@@ -81,7 +82,7 @@ class ShopifySource:
         return True
 
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
-        """The latest `updatedAt` that was seen; None for markets and redirects, which Shopify gives no time for."""
+        """The latest `updatedAt` when the reading began; None for markets and redirects, which have no such time."""
         latest = self._latest.get(resource_type)
         return {"since": latest} if latest else None
 
@@ -94,10 +95,7 @@ class ShopifySource:
                 nodes = sorted(canonical_json(node) for node in self._nodes(wanted, ""))
                 found.append(content_hash(b"\n".join(nodes)))
                 continue
-            in_it = f"codeDiscount {{ {_DISCOUNT_TIME} }}"
-            time = in_it if resource_type is ResourceType.DISCOUNT_CODES else "updatedAt"
-            page = self._shop().call(_NEWEST.format(name=wanted.root.name, time=time), {}, repeatable=True).data
-            found += [f"{_updated(node)} {node['id']}" for node in page["nodes"]]
+            found += [f"{_updated(node)} {node['id']}" for node in self._newest(resource_type, wanted)]
         kind = "max(updatedAt)" if WANTED[resource_type][0].is_searched else "checksum"
         return Freshness(" ".join(found), kind, _moment(found[0].partition(" ")[0]) if found else None)
 
@@ -134,6 +132,16 @@ class ShopifySource:
             self._opened = None
 
     # --- reading ------------------------------------------------------------------------------------
+
+    def _newest(self, resource_type: ResourceType, wanted: Wanted) -> list[JsonObject]:
+        """The object that was updated last; none where there are none, or Shopify gives no such time."""
+        if not wanted.is_searched:
+            return []
+        in_it = f"codeDiscount {{ {_DISCOUNT_TIME} }}"
+        time = in_it if resource_type is ResourceType.DISCOUNT_CODES else "updatedAt"
+        page = self._shop().call(_NEWEST.format(name=wanted.root.name, time=time), {}, repeatable=True).data
+        found: list[JsonObject] = page["nodes"]
+        return found
 
     def _nodes(self, wanted: Wanted, search: str) -> Iterator[JsonObject]:
         if wanted.in_bulk and self._settings.bulk_queries:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,25 @@ NOW = "2026-06-15T12:00:00+00:00"
 Make = Callable[..., ShopifySource]
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledShop]:
-    """A shop with something of every type; the tests of this module only look at it, or add to it."""
-    state = tmp_path_factory.mktemp("source") / "state.db"
+@contextmanager
+def simulator(state: Path, *more: str) -> Iterator[str]:
+    """The address of a shop of its own process."""
     arguments = ["-m", "graftport_dagster.simulator", "--port", "0", "--state", str(state), "--plan", "unlimited"]
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, *arguments, *more], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    made = FilledShop(process.stdout.readline().strip())
-    made.fill()
-    yield made
+    yield process.stdout.readline().strip()
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilledShop]:
+    """A shop with something of every type; the tests of this module only look at it, or add to it."""
+    with simulator(tmp_path_factory.mktemp("source") / "state.db") as url:
+        made = FilledShop(url)
+        made.fill()
+        yield made
 
 
 @pytest.fixture
@@ -230,6 +237,14 @@ def test_check_names_the_shop_and_what_is_missing(make: Make) -> None:
     assert (result.ok, result.detail.partition(" (")[0]) == (True, "Simulated Shop")
     (refused,) = make(shop="http://127.0.0.1:9").check()
     assert not refused.ok
+
+
+def test_orders_that_the_token_sees_no_more_are_not_taken_for_deleted(make: Make, tmp_path: Path) -> None:
+    with simulator(tmp_path / "state.db", "--scopes", "read_orders,read_products") as url:
+        source = make(shop=url)
+        assert [result.detail for result in source.check()][-1].startswith("Only the last 60 days")
+        assert [kind for kind in ResourceType if not source.conclusive(kind)] == [ResourceType.ORDERS]
+    assert make().conclusive(ResourceType.ORDERS)
 
 
 def test_a_refused_token_is_told_as_such(shop: FilledShop, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,9 +77,10 @@ class ShopifySource:
             self._latest[resource_type] = latest
 
     def conclusive(self, resource_type: ResourceType) -> bool:
-        """True: what was cut off has raised."""
-        del resource_type
-        return True
+        """Whether the token sees everything: without `read_all_orders` an order is out of sight after 60 days."""
+        if resource_type is not ResourceType.ORDERS:
+            return True
+        return "read_all_orders" in _scopes(self._shop().call(_SHOP, {}, repeatable=True).data)
 
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
         """The latest `updatedAt` when the reading began; None for markets and redirects, which have no such time."""
@@ -105,7 +106,7 @@ class ShopifySource:
             data = self._shop().call(_SHOP, {}, repeatable=True).data
         except GraftportError as error:
             return [CheckResult("source shop", ok=False, detail=error.message, hint=error.hint)]
-        scopes = {scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]}
+        scopes = _scopes(data)
         shop = data["shop"]
         results = [CheckResult("source shop", ok=True, detail=f"{shop['name']} ({shop['myshopifyDomain']})")]
         missing: dict[str, list[str]] = {}
@@ -208,6 +209,10 @@ class ShopifySource:
             resolve_secret(settings.client_id or "", base=self._folder),
             resolve_secret(settings.client_secret or "", base=self._folder),
         )
+
+
+def _scopes(data: JsonObject) -> set[str]:
+    return {scope["handle"] for scope in data["currentAppInstallation"]["accessScopes"]}
 
 
 def _updated(node: JsonObject) -> str:

@@ -118,6 +118,27 @@ def test_an_order_has_its_refunds_and_shipments_line_by_line(make: Make) -> None
     assert [len(each["fulfillmentLineItems"]) for each in order.payload["fulfillments"]] == [2]
 
 
+@pytest.mark.parametrize("bulk_queries", [True, False])
+def test_no_shipment_of_an_order_is_left_out_silently(shop: FilledShop, make: Make, bulk_queries: bool) -> None:
+    (order,) = shop.objects("Order")
+    sent = order["fulfillments"]
+
+    def with_shipments(count: int) -> SourceRecord | InvalidRow:
+        edit = {"id": order["id"], "set": {"fulfillments": sent * count}}
+        requests.post(f"{shop.url}/_simulator/edit", json=edit, timeout=9).raise_for_status()
+        (given,) = make(bulk_queries=bulk_queries).read(ResourceType.ORDERS, None)
+        return given
+
+    try:
+        many, too_many = with_shipments(60), with_shipments(120)
+    finally:
+        with_shipments(1)
+    assert isinstance(many, SourceRecord)
+    assert len(many.payload["fulfillments"]) == 60
+    assert isinstance(too_many, InvalidRow)
+    assert "more than 100 fulfillments" in too_many.reason
+
+
 def test_articles_and_pages_are_one_type_with_ids_apart(make: Make) -> None:
     found = records(make(), ResourceType.BLOGS)
     assert sorted(one.payload["__typename"] for one in found.values()) == ["Article", "Page"]

@@ -154,6 +154,8 @@ _GIFT_CARDS = Connection(
     " initialValue { amount currencyCode } balance { amount currencyCode } customer { id }",
 )  # fmt: skip
 
+# Lists of an order that Shopify gives without saying whether they go on.
+ENDLESS, LONGEST = ("refunds", "fulfillments", "transactions"), 100
 _ORDERS = Connection(
     "orders", ("Order",),
     "name email phone note tags test poNumber sourceName sourceIdentifier currencyCode presentmentCurrencyCode"
@@ -161,8 +163,8 @@ _ORDERS = Connection(
     " displayFulfillmentStatus discountCodes customer { id } customAttributes { key value }"
     f" billingAddress {{ {_ADDRESS} }} shippingAddress {{ {_ADDRESS} }} {_TAXES}"
     f" totalDiscountsSet {_MONEY} totalPriceSet {_MONEY}"
-    " refunds(first: 100) { id } fulfillments(first: 100) { id }"
-    f" transactions(first: 100) {{ id kind status gateway authorizationCode processedAt test amountSet {_MONEY}"
+    f" refunds(first: {LONGEST}) {{ id }} fulfillments(first: {LONGEST}) {{ id }}"
+    f" transactions(first: {LONGEST}) {{ id kind status gateway authorizationCode processedAt test amountSet {_MONEY}"
     " parentTransaction { id } }",
     (
         Connection(
@@ -181,13 +183,13 @@ _ORDERS = Connection(
 )  # fmt: skip
 _ORDERS_BY_IDS = (
     "query Parts($ids: [ID!]!) { shop { id } nodes(ids: $ids) { ... on Order { id"
-    " refunds(first: 50) { id note createdAt processedAt"
+    f" refunds(first: {LONGEST}) {{ id note createdAt processedAt"
     f" totalRefundedSet {_MONEY}"
     " refundLineItems(first: 50) { pageInfo { hasNextPage } nodes { quantity restockType lineItem { id } } }"
     f" refundShippingLines(first: 10) {{ pageInfo {{ hasNextPage }} nodes {{ subtotalAmountSet {_MONEY} }} }}"
     f" transactions(first: 10) {{ pageInfo {{ hasNextPage }} nodes {{ id kind gateway status amountSet {_MONEY}"
     " parentTransaction { id } } } }"
-    " fulfillments(first: 50) { id status createdAt trackingInfo(first: 10) { company number url }"
+    f" fulfillments(first: {LONGEST}) {{ id status createdAt trackingInfo(first: 10) {{ company number url }}"
     " fulfillmentLineItems(first: 50) { pageInfo { hasNextPage } nodes { quantity lineItem { id } } } } } } }"
 )
 

@@ -26,7 +26,7 @@ from graftport_dagster.source_settings.shopify import ShopifySettings
 from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.rows import RAW_LIMIT
 from graftport_dagster.sources.shopify.bulk import BulkReader, BulkRefusedError
-from graftport_dagster.sources.shopify.catalogue import DISCOUNTS, WANTED, Wanted
+from graftport_dagster.sources.shopify.catalogue import DISCOUNTS, ENDLESS, LONGEST, WANTED, Wanted
 from graftport_dagster.sources.shopify.pages import PageReader, incomplete
 from graftport_dagster.sources.source import Freshness
 
@@ -171,6 +171,8 @@ class ShopifySource:
             for node in batch:
                 if node["id"] in ids and node["id"] not in more:
                     node["__incomplete"] = "it was deleted while the shop was read"
+                if full := next((name for name in ENDLESS if len(node.get(name) or ()) >= LONGEST), ""):
+                    node["__incomplete"] = f"it may have more than {LONGEST} {full}"
                 yield {**node, **more.get(node["id"], {})}
 
     def _record(self, wanted: Wanted, node: JsonObject) -> SourceRecord | InvalidRow:
@@ -180,7 +182,8 @@ class ShopifySource:
         if why := incomplete(node):
             return InvalidRow(
                 raw=canonical_json(node).decode()[:RAW_LIMIT], reason=f"Not read whole: {why}.", code="RECORD_CHANGED",
-                origin=origin, source_id=source_id, hint="It is read again by the next run.",
+                origin=origin, source_id=source_id,
+                hint="Run again; take over by hand what has too long a list for one question.",
             )  # fmt: skip
         return SourceRecord(source_id, node, _moment(_updated(node)), _count(node), origin)
 

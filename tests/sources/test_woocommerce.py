@@ -167,8 +167,8 @@ def test_before_9_0_refunds_are_asked_for_order_by_order_and_are_the_same(
     assert given == {it.source_id: it.payload["refunds"] for it in shop.read(ResourceType.ORDERS)}
 
 
-def test_a_refund_that_the_list_does_not_give_is_asked_for_in_its_order(shop: Shop) -> None:
-    """A plugin may keep some from the list of all: half a refunded order would be worse than one question more."""
+def test_a_refund_that_no_list_gives_sets_its_order_aside(shop: Shop) -> None:
+    """A plugin may keep some from the list of all, so that the order's own is asked before."""
     before = {it.source_id: it.payload["refunds"] for it in shop.read(ResourceType.ORDERS)}
     rule = {"fault": "wrong_shape", "path": "/wc/v3/refunds"}
     requests.post(f"{shop.url}/_simulator/faults", json=rule, timeout=20).raise_for_status()
@@ -179,8 +179,11 @@ def test_a_refund_that_the_list_does_not_give_is_asked_for_in_its_order(shop: Sh
     change = {"list": "orders", "id": int(number), "silently": True,
               "set": {"refunds": [{"id": refund["id"]}, {"id": 99_999_999}]}}  # fmt: skip
     requests.post(f"{shop.url}/_simulator/edit", json=change, timeout=20).raise_for_status()
-    after = {it.source_id: it.payload["refunds"] for it in shop.read(ResourceType.ORDERS)}
-    assert after == before
+    given = list(shop.open().read(ResourceType.ORDERS, None))
+    (bad,) = [it for it in given if isinstance(it, InvalidRow)]
+    assert (bad.code, bad.source_id, "99999999" in bad.reason) == ("REFUNDS_MISSING", number, True)
+    after = {it.source_id: it.payload["refunds"] for it in given if isinstance(it, SourceRecord)}
+    assert after | {number: before[number]} == before
     assert f"/wp-json/wc/v3/orders/{number}/refunds" in refund_questions(shop.url)
 
 

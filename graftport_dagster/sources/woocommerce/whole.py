@@ -73,14 +73,18 @@ class Whole:
     def _product(self, product: JsonObject, found: list[JsonObject]) -> SourceRecord | InvalidRow:
         absent = set(product.get("variations") or ()) - {it["id"] for it in found}
         if absent:
-            return InvalidRow(
-                raw="", code="VARIATIONS_MISSING", source_id=str(product["id"]), rows=len(found) + 1,
-                reason=f"The product names {len(absent)} variations that the shop does not give: {_some(absent)}.",
-                origin=self._origin("products", product["id"]),
-                hint="Save the product in WooCommerce once, and read again.",
-            )  # fmt: skip
+            return self._lacking(product, "products", "variations", absent, len(found) + 1, code="VARIATIONS_MISSING")
         found.sort(key=lambda it: (it.get("menu_order") or 0, it["id"]))
         return self._record(product, "products", {"variants": found} | self._measured(), rows=len(found) + 1)
+
+    def _lacking(
+        self, thing: JsonObject, path: str, parts: str, absent: set[int], rows: int, *, code: str
+    ) -> InvalidRow:
+        return InvalidRow(
+            raw="", code=code, source_id=str(thing["id"]), rows=rows, origin=self._origin(path, thing["id"]),
+            reason=f"It names {len(absent)} {parts} that the shop does not give: {_some(absent)}.",
+            hint="Save it in WooCommerce once, and read again.",
+        )  # fmt: skip
 
     def _measured(self) -> JsonObject:
         """The units of weights and sizes, which WooCommerce keeps in its settings; asked once."""
@@ -94,7 +98,7 @@ class Whole:
             self._units = {name: found[key] for name, key in units.items() if found.get(key)}
         return self._units
 
-    def orders(self, orders: Iterator[JsonObject]) -> Iterator[SourceRecord]:
+    def orders(self, orders: Iterator[JsonObject]) -> Iterator[SourceRecord | InvalidRow]:
         """Each with its refunds whole, and its notes where the settings want them."""
         while some := list(islice(orders, self._settings.page_size)):
             together = self._refunds_of(some)
@@ -102,8 +106,11 @@ class Whole:
                 wanted = sorted(it["id"] for it in order.get("refunds") or ())
                 found = [together[number] for number in wanted if number in together]
                 if len(found) < len(wanted):
-                    found = self._below(order, "refunds")
-                yield self._order(order, [_of_its_order(it) for it in found])
+                    found = list(every(self._asking, f"{WC}orders/{order['id']}/refunds", {}, self._settings.page_size))
+                if absent := set(wanted) - {it["id"] for it in found}:
+                    yield self._lacking(order, "orders", "refunds", absent, len(found) + 1, code="REFUNDS_MISSING")
+                else:
+                    yield self._order(order, [_of_its_order(it) for it in found])
 
     def _refunds_of(self, orders: list[JsonObject]) -> dict[int, JsonObject]:
         """Those of several orders at once, by their own ids; none where WooCommerce, before 9.0, has no such list."""
@@ -138,9 +145,6 @@ class Whole:
             found = every(self._asking, f"{WC}products", params, self._settings.page_size)
             self._trash = {it["id"] for it in found}
         return self._trash
-
-    def _below(self, order: JsonObject, name: str) -> list[JsonObject]:
-        return list(every(self._asking, f"{WC}orders/{order['id']}/{name}", {}, self._settings.page_size))
 
     def coupon(self, coupon: JsonObject) -> SourceRecord:
         """With the products of the variations it names, and the accounts of the addresses it is for."""

@@ -505,6 +505,11 @@ def test_a_signature_is_over_the_whole_address_and_changes_with_the_moment() -> 
     assert first.rsplit("oauth_signature=", 1)[1] != second.rsplit("oauth_signature=", 1)[1]
 
 
+def test_a_secret_in_a_file_is_looked_for_beside_the_migration_file(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("cs_simulated\n")
+    assert shop.read(ResourceType.MARKETS, consumer_secret="file:secret.txt")
+
+
 def test_an_absent_secret_is_named_before_anything_is_asked(shop: Shop) -> None:
     del os.environ["WOO_SECRET"]
     with pytest.raises(GraftportError) as refused:

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -86,14 +87,16 @@ class Asking:
     """One shop, asked. Open until `close()`."""
 
     def __init__(
-        self, settings: WooCommerceSettings, *, stop: Callable[[], bool] = lambda: False, clock: Clock = REAL_TIME
-    ) -> None:
-        """Raises ConfigurationError where a secret is absent."""
+        self, settings: WooCommerceSettings, folder: Path, *, stop: Callable[[], bool] = lambda: False,
+        clock: Clock = REAL_TIME,
+    ) -> None:  # fmt: skip
+        """`folder`: where secrets in files are looked for. Raises ConfigurationError where one is absent."""
         self.url = settings.url
         self.is_author = settings.application_user is not None
-        key, secret = resolve_secret(settings.consumer_key), resolve_secret(settings.consumer_secret)
-        user = resolve_secret(settings.application_user) if settings.application_user else ""
-        password = resolve_secret(settings.application_password) if settings.application_password else ""
+        named = (
+            settings.consumer_key, settings.consumer_secret, settings.application_user, settings.application_password
+        )  # fmt: skip
+        key, secret, user, password = (resolve_secret(name, base=folder) if name else "" for name in named)
         plain = settings.url.startswith("http://")
         way = settings.sign_in if settings.sign_in != "auto" else "oauth" if plain else "header"
         self._was_json = True

@@ -46,7 +46,7 @@ class WooCommerceSource:
         clock: Clock = REAL_TIME, taken: TakenFiles | None = None,
     ) -> None:  # fmt: skip
         self._settings = settings
-        self._asking = Asking(settings, stop=stop, clock=clock)
+        self._asking = Asking(settings, folder, stop=stop, clock=clock)
         self._whole = Whole(self._asking, settings)
         beside = settings.files_beside()
         root = (folder / settings.root).resolve()

@@ -423,6 +423,21 @@ def test_freshness_of_products_moves_with_a_variation(shop: Shop) -> None:
     assert shop.open().freshness(ResourceType.PRODUCTS).token != first
 
 
+def test_freshness_of_articles_moves_with_a_draft_that_is_read_too(shop: Shop) -> None:
+    author = {"application_user": "env:WP_USER", "application_password": "env:WP_PASSWORD"}
+    first, public = shop.open(**author).freshness(ResourceType.BLOGS), shop.open().freshness(ResourceType.BLOGS)
+    draft = next(it for it in shop.objects("posts") if it["status"] == "draft")
+    shop.edit(list="posts", id=draft["id"], set={"slug": "another"})
+    assert shop.open(**author).freshness(ResourceType.BLOGS).token != first.token
+    assert shop.open().freshness(ResourceType.BLOGS).token == public.token
+
+
+def test_freshness_of_redirects_moves_with_a_category(shop: Shop) -> None:
+    first = shop.open().freshness(ResourceType.REDIRECTS).token
+    shop.edit(list="categories", id=shop.objects("categories")[0]["id"], set={"slug": "another"})
+    assert shop.open().freshness(ResourceType.REDIRECTS).token != first
+
+
 def test_check_is_content_with_a_good_shop_and_names_its_version(shop: Shop) -> None:
     results = shop.open().check()
     assert all(it.ok for it in results), results

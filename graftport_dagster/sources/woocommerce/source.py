@@ -165,17 +165,20 @@ class WooCommerceSource:
             return Freshness(hashlib.sha256(orjson.dumps(payloads)).hexdigest(), "checksum")
         if resource_type is ResourceType.REDIRECTS:
             paths = (f"{WC}products", f"{WP}posts", f"{WP}pages")
-            return Freshness("/".join(self._latest(path)[0] for path in paths), "total and max(modified)")
+            categories = self.freshness(ResourceType.COLLECTIONS).token
+            found = [categories, *(self._latest(path)[0] for path in paths)]
+            return Freshness("/".join(found), "checksum, total and max(modified)")
         if resource_type is ResourceType.BLOGS:
-            found = [self._latest(f"{WP}{name}") for name in _POSTS]
-            return Freshness("/".join(token for token, _ in found), "total and max(modified)")
+            status = _EVERY_STATUS if self._asking.is_author else "publish"
+            found = [self._latest(f"{WP}{name}", status)[0] for name in _POSTS]
+            return Freshness("/".join(found), "total and max(modified)")
         token, changed = self._latest(f"{WC}{_LISTS[resource_type]}")
         if resource_type is ResourceType.PRODUCTS and self._has_all_variations():
             token += "/" + self._latest(f"{WC}variations")[0]
         kind = "total and newest" if resource_type is ResourceType.CUSTOMERS else "total and max(modified)"
         return Freshness(token, kind, changed)
 
-    def _latest(self, path: str) -> tuple[str, datetime | None]:
+    def _latest(self, path: str, status: str = "") -> tuple[str, datetime | None]:
         customers = path.endswith("customers")
         params: dict[str, str | int] = {
             "per_page": 1, "order": "desc", "orderby": "id" if customers else "modified",
@@ -183,6 +186,8 @@ class WooCommerceSource:
         }  # fmt: skip
         if customers:
             params["role"] = self._settings.customer_role
+        if status:
+            params["status"] = status
         things, answer = self._asking.get_list(path, params)
         total = total_of(path, answer)
         first = things[0] if things else {}

@@ -101,10 +101,12 @@ def _words(error: BaseException) -> str:
     return str(getattr(inner, "strerror", None) or inner)[:200]
 
 
-def first_byte(response: requests.Response) -> int:
-    """Where the part that was sent begins; -1 where it is not said."""
-    found = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
-    return int(found[1]) if found else -1
+def part_sent(response: requests.Response) -> tuple[int, int | None]:
+    """Where the part that was sent begins, -1 where it is not said; how long the whole is, None likewise."""
+    found = re.match(r"bytes (\d+)-\d+/(\d+)?", response.headers.get("content-range", ""))
+    if found is None:
+        return -1, None
+    return int(found[1]), int(found[2]) if found[2] else None
 
 
 def token_of(headers: Mapping[str, str]) -> Freshness | None:
@@ -143,8 +145,11 @@ def _unpacked(path: Path, window: int, limit: int, name: str) -> Path:
             while piece := packed.read(_PIECE):
                 # A few packed bytes may become more than a disk holds: never more than a piece at once.
                 while piece:
+                    if unpacker.eof:
+                        # Packed in portions, one behind the other.
+                        unpacker = zlib.decompressobj(window)
                     data = unpacker.decompress(piece, _PIECE)
-                    piece = unpacker.unconsumed_tail
+                    piece = unpacker.unconsumed_tail or unpacker.unused_data
                     size += plain.write(data)
                     if size > limit:
                         raise FileTooLargeError(
@@ -184,4 +189,4 @@ def settled_name(path: Path, name: str, headers: Mapping[str, str]) -> str:
     return name
 
 
-__all__ = ["broken", "decoded", "first_byte", "is_web_page", "raise_for", "settled_name", "shown", "token_of"]
+__all__ = ["broken", "decoded", "is_web_page", "part_sent", "raise_for", "settled_name", "shown", "token_of"]

@@ -36,8 +36,8 @@ from graftport_dagster.sources.source import Freshness
 from graftport_dagster.sources.web_answers import (
     broken,
     decoded,
-    first_byte,
     is_web_page,
+    part_sent,
     raise_for,
     settled_name,
     shown,
@@ -77,10 +77,14 @@ class _Part:
     path: Path
     state: str = ""
 
+    @property
+    def size(self) -> int:
+        """How many bytes have come."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def conditions(self) -> dict[str, str]:
         """The headers that ask for the rest of that very state; none where only the whole will do."""
-        begun = self.path.stat().st_size if self.path.exists() else 0
-        return {"Range": f"bytes={begun}-", "If-Range": self.state} if begun and self.state else {}
+        return {"Range": f"bytes={self.size}-", "If-Range": self.state} if self.size and self.state else {}
 
     def note(self, response: requests.Response) -> None:
         """A weak tag does not promise the same bytes."""
@@ -185,22 +189,22 @@ class WebFiles:
         with self._asked("GET", spec, address, headers) as response:
             if response.status_code == 304 and before is not None:
                 return before
-            if response.status_code == 416:
+            goes_on = response.status_code == 206
+            if response.status_code == 416 or (goes_on and part_sent(response)[0] != part.size):
                 # What was to be resumed is no longer there so: from the start.
                 part.path.unlink(missing_ok=True)
                 raise RemoteFaultError(f"{shown(address)} changed while it was fetched.", code="FILE_CHANGED")
             raise_for(response, address)
-            self._save(response, address, part)
+            self._save(response, address, part, goes_on=goes_on)
             etag, modified = response.headers.get("etag", ""), response.headers.get("last-modified", "")
             return _Fetched(self._settled(response, address, part.path), etag, modified)
 
-    def _save(self, response: requests.Response, address: str, part: _Part) -> None:
+    def _save(self, response: requests.Response, address: str, part: _Part, *, goes_on: bool) -> None:
         """Appends where the server goes on from where it broke off, else from the start; whole, or an error."""
-        begun = part.path.stat().st_size if part.path.exists() else 0
-        goes_on = response.status_code == 206 and first_byte(response) == begun > 0
-        size = begun if goes_on else 0
+        size = part.size if goes_on else 0
         length = response.headers.get("content-length", "")
-        expected = size + int(length) if length.isdecimal() else None
+        # A server may give less of the rest than it was asked for.
+        expected = part_sent(response)[1] or (size + int(length) if length.isdecimal() else None)
         self._within_limit(expected or 0, address)
         part.note(response)
         try:

@@ -96,6 +96,25 @@ class Handler(BaseHTTPRequestHandler):
         tag = f'"{hashlib.sha256(self.content).hexdigest()[:12]}"'
         return self.send(200, self.content[: len(self.content) // 2], len(self.content), ETag=tag)
 
+    def sips(self) -> None:
+        """Breaks off, and then gives a quarter of the file at a time, as servers may."""
+        if not self.seen:
+            return self.breaks()
+        tag = f'"{hashlib.sha256(self.content).hexdigest()[:12]}"'
+        start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        piece = self.content[start : start + len(self.content) // 4]
+        place = f"bytes {start}-{start + len(piece) - 1}/{len(self.content)}"
+        return self.send(206, piece, ETag=tag, Content_Range=place)
+
+    def elsewhere(self) -> None:
+        """Breaks off, and goes on at another place than it was asked for."""
+        if not self.seen:
+            return self.breaks()
+        if "Range" not in self.headers:
+            return self.plain()
+        place = f"bytes 9-{len(self.content) - 1}/{len(self.content)}"
+        return self.send(206, self.content[9:], Content_Range=place)
+
     def forgets(self) -> None:
         if self.seen:
             return self.send(200, self.content)
@@ -108,6 +127,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def packed(self) -> None:
         self.send(200, gzip.compress(self.content), Content_Encoding="gzip", Content_Type="application/octet-stream")
+
+    def members(self) -> None:
+        middle = len(self.content) // 2
+        packed = b"".join(gzip.compress(part) for part in (self.content[:middle], self.content[middle:]))
+        self.send(200, packed, Content_Encoding="gzip")
 
     def halfpacked(self) -> None:
         self.send(200, gzip.compress(self.content)[:-9], Content_Encoding="gzip")

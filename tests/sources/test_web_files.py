@@ -110,7 +110,7 @@ def refused(source: FileSource) -> GraftportError:
     return raised.value
 
 
-@pytest.mark.parametrize("habit", ["plain", "etag", "weak", "dated", "packed", "pieces", "slow", "away"])
+@pytest.mark.parametrize("habit", ["plain", "etag", "weak", "dated", "packed", "members", "pieces", "slow", "away"])
 def test_a_file_is_read_from_its_address(make: Make, habit: str) -> None:
     source = make(habit)
     assert count(source) == 200
@@ -154,6 +154,16 @@ def test_a_fetch_that_breaks_off_goes_on_where_it_was(server: Server, make: Make
     assert count(make("breaks")) == 200
     asked = [entry for entry in server.asked() if entry["path"].startswith("/breaks/")]
     assert [entry.get("range") for entry in asked] == [None, f"bytes={len(ROWS) // 2}-"]
+
+
+def test_a_part_that_is_not_all_of_the_rest_is_not_taken_for_it(make: Make) -> None:
+    assert count(make("sips")) == 200
+
+
+def test_a_part_from_another_place_is_not_taken_for_the_file(server: Server, make: Make) -> None:
+    assert count(make("elsewhere")) == 200
+    asked = [entry for entry in server.asked() if entry["path"].startswith("/elsewhere/")]
+    assert [entry.get("range") for entry in asked] == [None, f"bytes={len(ROWS) // 2}-", None]
 
 
 def test_a_fetch_that_cannot_be_resumed_begins_anew(server: Server, make: Make) -> None:

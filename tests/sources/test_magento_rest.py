@@ -134,6 +134,24 @@ def test_without_msi_the_stock_comes_product_by_product(opening: Opening, servin
     assert "source_items" not in found["MG-001"]
 
 
+def test_a_product_that_is_deleted_before_its_stock_is_asked_for_stops_no_other(
+    opening: Opening, serving_magento: Serving, tmp_path: Path
+) -> None:
+    def deleting() -> bool:
+        if asked(url)[-1:] and "stockItems" in asked(url)[-1]["path"] and not deleted:
+            deleted.append(control(url, "edit", {"list": "products", "id": 6, "delete": True})["sku"])
+        return False
+
+    deleted: list[str] = []
+    opening()
+    with serving_magento("--no-inventory", "--products", "4") as url:
+        settings = MagentoSettings.model_validate({"type": "magento", "url": url, **INTEGRATION})
+        given = list(MagentoSource(settings, tmp_path, stop=deleting).read(ResourceType.PRODUCTS, None))
+    (bad,) = [item for item in given if isinstance(item, InvalidRow)]
+    assert (bad.code, deleted[0] in bad.reason) == ("STOCK_NOT_GIVEN", True)
+    assert len(given) == 4
+
+
 def test_an_order_holds_all_that_followed_it(opening: Opening) -> None:
     found = records(opening(), ResourceType.ORDERS)
     refunded = found["000000003"]

@@ -73,8 +73,10 @@ class Catalogue:
             links = _links(product)
             lost = [link for link in links if link not in children]
             shared = [link for link in links if owners.get(link, product["id"]) != product["id"]]
-            if lost or shared:
-                yield _unusable(product, lost, shared, len(links))
+            own = [product, *(children[link] for link in links if link in children)]
+            unstocked = [str(one["sku"]) for one in own if not self._has_sources and "stock_item" not in one]
+            if lost or shared or unstocked:
+                yield _unusable(product, lost, shared, unstocked, len(links))
                 continue
             if product.get("type_id") == "configurable":
                 product["children"] = [children[link] for link in links]
@@ -106,7 +108,16 @@ class Catalogue:
                 for one in found.values():
                     one["source_items"].sort(key=lambda item: str(item.get("source_code")))
                 return found
-        return {sku: {"stock_item": self.client.get(f"stockItems/{quote(sku, safe='')}")} for sku in skus}
+        return {sku: self._stock_item(sku) for sku in skus}
+
+    def _stock_item(self, sku: str) -> JsonObject:
+        """Nothing where Magento does not know the SKU any more, or what stands before it does not let it through."""
+        try:
+            return {"stock_item": self.client.get(f"stockItems/{quote(sku, safe='')}")}
+        except ConfigurationError as error:
+            if error.code != "SOURCE_NOT_FOUND":
+                raise
+            return {}
 
     def _labels_of(self, product: JsonObject) -> JsonObject:
         labels: dict[str, str] = {}
@@ -232,21 +243,19 @@ def _links(product: JsonObject) -> list[int]:
     return sorted(int(link) for link in extras.get("configurable_product_links") or ())
 
 
-def _unusable(product: JsonObject, lost: list[int], shared: list[int], children: int) -> InvalidRow:
+def _unusable(
+    product: JsonObject, lost: list[int], shared: list[int], unstocked: list[str], children: int
+) -> InvalidRow:
     sku = str(product["sku"])
-    reason, code, hint = (
-        (
-            f"Its variant with the id {lost[0]} is not given by the API.",
-            "MISSING_VARIANT_ROW",
-            "Save the product again.",
-        )
-        if lost
-        else (
-            f"Its variant with the id {shared[0]} belongs to another product too.",
-            "SHARED_VARIANT",
-            "Let one have it.",
-        )
-    )
+    if lost:
+        reason, code = f"Its variant with the id {lost[0]} is not given by the API.", "MISSING_VARIANT_ROW"
+        hint = "Save the product again."
+    elif shared:
+        reason, code = f"Its variant with the id {shared[0]} belongs to another product too.", "SHARED_VARIANT"
+        hint = "Let one have it."
+    else:
+        reason, code = f"The API does not give the stock of {unstocked[0]}.", "STOCK_NOT_GIVEN"
+        hint = "Run again; a SKU with a slash in it needs AllowEncodedSlashes in the web server."
     return InvalidRow(
         raw=f'{{"sku": "{sku}"}}', reason=reason, code=code, origin=f"products/{quote(sku)}", source_id=sku, hint=hint,
         rows=1 + children, rows_invalid=1,

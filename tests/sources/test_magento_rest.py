@@ -152,6 +152,29 @@ def test_a_product_that_is_deleted_before_its_stock_is_asked_for_stops_no_other(
     assert len(given) == 4
 
 
+def test_no_stock_is_left_out_when_some_is_removed_between_pages(
+    opening: Opening, magento_url: str, tmp_path: Path
+) -> None:
+    whole = records(opening(), ResourceType.PRODUCTS)
+
+    def removing() -> bool:
+        pages = [one["query"] for one in asked(magento_url) if one["path"].endswith("source-items")]
+        if len(pages) == 1 and not removed:
+            removed.append(control(magento_url, "edit", {"list": "source_items", "id": "MG-000-S-BLA", "delete": True}))
+        return False
+
+    control(magento_url, "reset", {})
+    removed: list[JsonObject] = []
+    settings = MagentoSettings.model_validate({"type": "magento", "url": magento_url, "page_size": 5, **INTEGRATION})
+    found = records(MagentoSource(settings, tmp_path, stop=removing), ResourceType.PRODUCTS)
+
+    def stock(given: dict[str, JsonObject]) -> set[tuple[str, str]]:
+        every = [one for product in given.values() for one in (product, *product.get("children", ()))]
+        return {(item["sku"], item["source_code"]) for one in every for item in one.get("source_items", ())}
+
+    assert stock(found) == stock(whole) - {(item["sku"], item["source_code"]) for item in removed}
+
+
 def test_an_order_holds_all_that_followed_it(opening: Opening) -> None:
     found = records(opening(), ResourceType.ORDERS)
     refunded = found["000000003"]

@@ -21,6 +21,8 @@ from graftport_dagster.sources.rest_reader import Patience, RestReader
 # So many characters of values in one question: servers refuse longer addresses.
 _LONGEST_LIST = 1500
 _MANY = 100
+_STOCK = "inventory/source-items"
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +176,23 @@ class MagentoClient:
         asked = [Filter("sku", portion, "in") for portion in _portions(plain)]
         asked += [Filter("sku", sku) for sku in sorted(set(skus) - set(plain))]
         for one in asked:
-            number, seen = 1, 0
-            while True:
-                params = _criteria([one], self._settings.page_size, "source_item_id")
-                items, total = self._page("inventory/source-items", {**params, _page(): number}, "")
-                yield from items
-                seen += len(items)
-                if seen >= total:
-                    break
-                if not items:
-                    raise _unexpected(
-                        "inventory/source-items", f"an empty page, though {total - seen} records are left"
-                    )
+            yield from self._stock_of(one)
+
+    def _stock_of(self, one: Filter) -> list[JsonObject]:
+        """Items have no id to go on from: where some came or went between two pages, they are asked for once more."""
+        params = _criteria([one], self._settings.page_size, "source_item_id")
+        for _ in range(_TRIES):
+            found, known = self._page(_STOCK, params, "")
+            number, total = 1, known
+            while len(found) < known == total:
                 number += 1
+                items, total = self._page(_STOCK, {**params, _page(): number}, "")
+                if not items and total == known:
+                    raise _unexpected(_STOCK, f"an empty page, though {total - len(found)} records are left")
+                found += items
+            if total == known:
+                return found
+        raise _unexpected(_STOCK, "a list that is another one each time")
 
     def latest(self, listing: Listing, field: str) -> tuple[JsonObject | None, int]:
         """The record with the greatest value of that field, and how many there are."""

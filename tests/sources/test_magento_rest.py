@@ -231,6 +231,17 @@ def test_a_later_read_brings_what_changed_and_parents_of_changed_children(openin
     assert later["updated_at"] > cursor["updated_at"]
 
 
+def test_products_of_which_only_children_changed_come_a_page_at_a_time(opening: Opening, magento_url: str) -> None:
+    later = {"updated_at": "2030-01-01 00:00:00"}
+    for number in (1, 7, 15, 21, 29, 35):
+        control(magento_url, "edit", {"list": "products", "id": number, "set": later})
+    reading = opening(page_size=2).read(ResourceType.PRODUCTS, later)
+    next(reading)
+    before = len(asked(magento_url))
+    assert len(list(reading)) == 5
+    assert [one["path"].endswith("/products") for one in asked(magento_url)][before:].count(True) >= 4
+
+
 def test_what_changes_behind_the_read_is_in_the_next_one(opening: Opening, magento_url: str) -> None:
     source = opening(overlap_minutes=0)
     reading = source.read(ResourceType.CUSTOMERS, None)

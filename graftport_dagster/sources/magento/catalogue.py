@@ -8,7 +8,7 @@ All else is as the API gives it. Which product changed since when is told here a
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote
 
@@ -53,8 +53,9 @@ class Catalogue:
             given.update(item["id"] for item in own if item.get("type_id") == "configurable")
             yield from self._records(own, owners)
         # Of these only a child changed.
-        if filters and (rest := parents - given):
-            yield from self._records(list(self.client.having(PRODUCTS, "entity_id", rest)), owners)
+        rest = self.client.having(PRODUCTS, "entity_id", parents - given if filters else ())
+        while some := list(islice(rest, self.settings.page_size)):
+            yield from self._records(some, owners)
 
     def _owners(self) -> dict[int, int]:
         """Child's id → its configurable product's; the one with the lowest id where several claim it."""

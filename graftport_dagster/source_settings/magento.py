@@ -3,19 +3,18 @@
 How it is read is in `sources/magento/`.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from graftport_dagster.records import ResourceType
 from graftport_dagster.settings import Secret, WebAddress
-from graftport_dagster.source_settings.files import FileSpec, FilesSettings
+from graftport_dagster.source_settings.beside import WithFiles
 from graftport_dagster.source_settings.rest import RestModel
 from graftport_dagster.source_settings.source_model import Platform
 
 
-class MagentoSettings(RestModel):
+class MagentoSettings(RestModel, WithFiles):
     """Where the shop is and how to prove oneself: an integration's four secrets, its access token alone, or an admin.
 
     `overlap_minutes`: how far an incremental read goes back behind the last one, for clocks that differ.
@@ -38,8 +37,6 @@ class MagentoSettings(RestModel):
     hidden_addresses: bool = True
     redirect_store_views: list[str] = Field(default_factory=list)
     gift_cards_path: str = ""
-    root: str = "."
-    files: Mapping[ResourceType, FileSpec | list[FileSpec]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_way_in(self) -> "MagentoSettings":
@@ -59,9 +56,3 @@ class MagentoSettings(RestModel):
         """All but gift cards, unless it is said where they are: Magento Open Source has none."""
         has_cards = self.gift_cards_path or ResourceType.GIFT_CARDS in self.files
         return tuple(kind for kind in ResourceType if kind is not ResourceType.GIFT_CARDS or has_cards)
-
-    def files_beside(self) -> FilesSettings | None:
-        """The settings of the files that are read beside the shop."""
-        if not self.files:
-            return None
-        return FilesSettings(type="files", platform=self.platform, root=self.root, files=self.files)

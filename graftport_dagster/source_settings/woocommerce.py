@@ -3,19 +3,18 @@
 How it is read is in `sources/woocommerce/`.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from graftport_dagster.records import ResourceType
 from graftport_dagster.settings import Secret, WebAddress
-from graftport_dagster.source_settings.files import FileSpecs, FilesSettings
+from graftport_dagster.source_settings.beside import WithFiles
 from graftport_dagster.source_settings.rest import RestModel
 from graftport_dagster.source_settings.source_model import Platform
 
 
-class WooCommerceSettings(RestModel):
+class WooCommerceSettings(RestModel, WithFiles):
     """Where the shop is, its API key, and for drafts and private posts an application password of WordPress.
 
     `sign_in`: how the key is sent; `auto` is a header over https and a signature (OAuth 1.0a) over http.
@@ -36,8 +35,6 @@ class WooCommerceSettings(RestModel):
     customer_role: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")] = "all"
     order_notes: bool = False
     category_base: str = "product-category"
-    root: str = "."
-    files: Mapping[ResourceType, FileSpecs] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _user_and_password(self) -> "WooCommerceSettings":
@@ -49,9 +46,3 @@ class WooCommerceSettings(RestModel):
         """All but gift cards, unless a file beside the shop has them: WooCommerce itself has none."""
         has_cards = ResourceType.GIFT_CARDS in self.files
         return tuple(kind for kind in ResourceType if kind is not ResourceType.GIFT_CARDS or has_cards)
-
-    def files_beside(self) -> FilesSettings | None:
-        """The settings of the files that are read beside the shop."""
-        if not self.files:
-            return None
-        return FilesSettings(type="files", platform=self.platform, root=self.root, files=self.files)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+from pydantic import ValidationError
 from requests import PreparedRequest, Request
 
 from graftport_dagster.errors import (
@@ -390,6 +391,14 @@ def test_gift_cards_are_read_where_they_are_and_else_refused_with_a_sentence(
     beside = opening(files={ResourceType.GIFT_CARDS: FileSpec(path="cards.csv", id_column="code")})
     assert records(beside, ResourceType.GIFT_CARDS)["ABCDEFGH"]["balance"] == "5"
     assert all(result.ok for result in beside.check())
+
+
+def test_files_beside_the_shop_have_whole_credentials_or_none() -> None:
+    given = FileSpec(path="https://files.example/cards.csv", user="env:FILES_USER")
+    with pytest.raises(ValidationError, match="either user and password, or token"):
+        MagentoSettings(
+            type="magento", url="https://a.example", access_token="env:A", files={ResourceType.GIFT_CARDS: given}
+        )
 
 
 def test_a_child_that_is_gone_makes_its_whole_product_invalid(opening: Opening, magento_url: str) -> None:

@@ -173,8 +173,9 @@ class RestReader:
 
     def _nonsense(self, content: bytes, path: str) -> RemoteFaultError:
         if found := _PHP.search(content[:4096]):
+            said = found[1].decode(errors="replace")
             return RemoteFaultError(
-                f"{self._shop} answered {path} with a message of PHP ({found[1].decode()}) before its JSON.",
+                f"{self._shop} answered {path} with a message of PHP ({said}) before its JSON.",
                 code="UNEXPECTED_ANSWER",
                 hint="Have PHP write its messages into a log: display_errors off, in WordPress WP_DEBUG_DISPLAY.",
             )  # fmt: skip

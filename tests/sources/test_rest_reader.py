@@ -212,6 +212,12 @@ def test_messages_of_php_before_the_json_are_told_with_what_turns_them_off(shop:
     assert "WP_DEBUG_DISPLAY" in refused.value.hint
 
 
+def test_a_message_of_php_in_another_encoding_is_told_all_the_same(shop: Shop) -> None:
+    shop.says(200, b"<b>Warning: Fu\xdfnote</b>[]")
+    with pytest.raises(RemoteFaultError, match="message of PHP"):
+        reader(shop, Time(), attempts=1).get("/x")
+
+
 def test_a_login_that_the_question_is_sent_to_is_named(shop: Shop) -> None:
     shop.says(302, b"", Location=f"{shop.url}/wp-login.php?redirect_to=x")
     with pytest.raises(ConfigurationError, match=r"sends the question on to http://127\.0\.0\.1:\d+/wp-login\.php\."):

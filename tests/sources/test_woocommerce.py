@@ -197,6 +197,17 @@ def test_an_order_comes_with_its_refunds_whole_and_its_notes_on_request(shop: Sh
     assert "notes" not in shop.read(ResourceType.ORDERS)[0].payload
 
 
+def test_an_order_that_is_deleted_before_its_notes_are_asked_for_stops_no_other(shop: Shop) -> None:
+    reading = shop.open(order_notes=True).read(ResourceType.ORDERS, None)
+    next(reading)
+    gone = shop.objects("orders")[2]["id"]
+    shop.edit(list="orders", id=gone, delete=True)
+    given = list(reading)
+    (bad,) = [it for it in given if isinstance(it, InvalidRow)]
+    assert (bad.code, bad.source_id) == ("RECORD_CHANGED", str(gone))
+    assert len(given) == 19
+
+
 def test_categories_know_their_way_from_the_root_and_the_address_they_had(shop: Shop) -> None:
     records = {it.payload["slug"]: it.payload for it in shop.read(ResourceType.COLLECTIONS)}
     assert records["hoodies"]["path"] == ["Clothing", "Hoodies"]

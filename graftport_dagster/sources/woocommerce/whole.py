@@ -110,7 +110,7 @@ class Whole:
                 if absent := set(wanted) - {it["id"] for it in found}:
                     yield self._lacking(order, "orders", "refunds", absent, len(found) + 1, code="REFUNDS_MISSING")
                 else:
-                    yield self._order(order, [_of_its_order(it) for it in found])
+                    yield self._order(order, [_of_its_order(it) for it in found]) or self._deleted(order)
 
     def _refunds_of(self, orders: list[JsonObject]) -> dict[int, JsonObject]:
         """Those of several orders at once, by their own ids; none where WooCommerce, before 9.0, has no such list."""
@@ -126,7 +126,7 @@ class Whole:
             self._lists_refunds = False
             return {}
 
-    def _order(self, order: JsonObject, refunds: list[JsonObject]) -> SourceRecord:
+    def _order(self, order: JsonObject, refunds: list[JsonObject]) -> SourceRecord | None:
         trash = self._in_trash()
         more: JsonObject = {
             "trashed_products": [it["product_id"] for it in order["line_items"] if it.get("product_id") in trash]
@@ -134,9 +134,20 @@ class Whole:
         if refunds:
             more["refunds"] = refunds
         if self._settings.order_notes:
-            # Notes have no orders and no pages in WooCommerce.
-            more["notes"], _ = self._asking.get_list(f"{WC}orders/{order['id']}/notes", {})
+            try:
+                # Notes have no orders and no pages in WooCommerce.
+                more["notes"], _ = self._asking.get_list(f"{WC}orders/{order['id']}/notes", {})
+            except ConfigurationError as error:
+                if "order_invalid_id" not in error.message:
+                    raise
+                return None
         return self._record(order, "orders", more, rows=1 + len(refunds))
+
+    def _deleted(self, order: JsonObject) -> InvalidRow:
+        return InvalidRow(
+            raw="", code="RECORD_CHANGED", source_id=str(order["id"]), origin=self._origin("orders", order["id"]),
+            reason="It was deleted while the shop was read.", hint="Run again.",
+        )  # fmt: skip
 
     def _in_trash(self) -> set[int]:
         """Products that orders still name, and that are not read; asked once."""

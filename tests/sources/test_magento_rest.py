@@ -123,6 +123,11 @@ def test_a_configurable_product_holds_its_children_and_none_of_them_stands_alone
     assert {item["source_code"] for item in first["children"][0]["source_items"]} == {"default", "alps"}
 
 
+def test_a_product_without_extension_attributes_is_read_as_php_writes_it(opening: Opening, magento_url: str) -> None:
+    control(magento_url, "edit", {"list": "products", "id": 6, "set": {"extension_attributes": []}})
+    assert records(opening(), ResourceType.PRODUCTS)["MG-001"]["extension_attributes"] == []
+
+
 def test_rows_are_those_of_magento_and_records_those_of_a_person(opening: Opening) -> None:
     given = [item for item in opening().read(ResourceType.PRODUCTS, None) if isinstance(item, SourceRecord)]
     assert (sum(item.rows for item in given), len(given)) == (42, 24)

@@ -128,7 +128,7 @@ class Catalogue:
             if options is not None:
                 values = value if isinstance(value, list) else str(value).split(",")
                 labels[code] = "|".join(options[each] for each in map(str, values) if each in options)
-        for option in product.get("extension_attributes", {}).get("configurable_product_options", ()):
+        for option in _extras(product).get("configurable_product_options") or ():
             attribute_code = self._codes.get(str(option.get("attribute_id")))
             if attribute_code:
                 option["attribute_code"] = attribute_code
@@ -239,9 +239,13 @@ def attributes_of(thing: JsonObject) -> dict[str, Any]:
     return {str(one.get("attribute_code")): one.get("value") for one in thing.get("custom_attributes") or ()}
 
 
+def _extras(product: JsonObject) -> JsonObject:
+    """What modules add; PHP writes a list where there is nothing."""
+    return product.get("extension_attributes") or {}
+
+
 def _links(product: JsonObject) -> list[int]:
-    extras = product.get("extension_attributes") or {}
-    return sorted(int(link) for link in extras.get("configurable_product_links") or ())
+    return sorted(int(link) for link in _extras(product).get("configurable_product_links") or ())
 
 
 def _unusable(

@@ -247,6 +247,20 @@ def test_lines_in_another_order_are_refused_not_guessed_at(tmp_path: Path) -> No
         list(_trees(file, root))
 
 
+def test_a_bulk_query_is_canceled_where_the_one_beside_it_is_refused(make: Make, tmp_path: Path) -> None:
+    with simulator(tmp_path / "state.db", "--processing-seconds", "60") as url:
+        shop = FilledShop(url)
+        start = (
+            'mutation { bulkOperationRunQuery(query: "{ products { edges { node { id } } } }")'
+            " { bulkOperation { id } userErrors { message } } }"
+        )
+        others = {shop.ask(start)["bulkOperation"]["id"] for _ in range(4)}
+        assert records(make(shop=url), PRODUCTS) == {}
+        statuses = {it["id"]: it["status"] for it in shop.objects("BulkOperation")}
+    (own,) = statuses.keys() - others
+    assert statuses[own] in ("CANCELING", "CANCELED")
+
+
 def test_a_stopped_run_is_not_kept_waiting(make: Make) -> None:
     with pytest.raises(GraftportError) as stopped:
         list(make(stop=lambda: True).read(PRODUCTS, None))

@@ -58,8 +58,10 @@ class BulkReader:
             folder = Path(held.enter_context(tempfile.TemporaryDirectory(dir=self._scratch, prefix="graftport-")))
             web = WebFiles(_LARGEST_FILE, base=folder, stop=self._stop, scratch=folder)
             held.callback(web.close)
-            running = [self._start(bulk_document(root, part, search)) for part in sorted(root.parts)]
+            running: list[str] = []
             try:
+                # One by one: what has begun is canceled where the next is refused.
+                running.extend(self._start(bulk_document(root, part, search)) for part in sorted(root.parts))
                 files = [self._finished(operation, web) for operation in running]
             except BaseException:
                 for operation in running:

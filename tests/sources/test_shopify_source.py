@@ -111,6 +111,25 @@ def test_lists_longer_than_a_page_come_whole(make: Make) -> None:
     assert len(ten.payload["codeDiscount"]["codes"]) == 121
 
 
+def test_an_object_that_is_deleted_while_its_list_is_read_stops_no_other(make: Make, tmp_path: Path) -> None:
+    with simulator(tmp_path / "state.db") as url:
+        shop = FilledShop(url)
+        shop.fill()
+        *_, last = (it["id"] for it in shop.objects("DiscountCodeNode"))
+        codes = [{"code": f"MANY-{number}"} for number in range(60)]
+        shop.make(
+            "discountRedeemCodeBulkAdd", "codes", "[DiscountRedeemCodeInput!]!", "bulkCreation { id }", codes,
+            discountId=last,
+        )  # fmt: skip
+        reading = make(shop=url).read(ResourceType.DISCOUNT_CODES, None)
+        next(reading)
+        requests.post(f"{url}/_simulator/edit", json={"id": last, "delete": True}, timeout=9).raise_for_status()
+        sound, bad = reading
+    assert isinstance(sound, SourceRecord)
+    assert isinstance(bad, InvalidRow)
+    assert (bad.code, bad.source_id) == ("RECORD_CHANGED", last.rpartition("/")[2])
+
+
 def test_an_order_has_its_refunds_and_shipments_line_by_line(make: Make) -> None:
     (order,) = records(make(), ResourceType.ORDERS).values()
     assert [line["quantity"] for line in order.payload["refunds"][0]["refundLineItems"]] == [1]

@@ -55,16 +55,21 @@ class PageReader:
             if page is None:
                 continue
             objects = _nodes(page, child.name)
-            while page["pageInfo"]["hasNextPage"]:
+            while page is not None and page["pageInfo"]["hasNextPage"]:
                 page = self._next(node, connection, child, page["pageInfo"]["endCursor"])
-                objects += _nodes(page, child.name)
+                objects += _nodes(page, child.name) if page else []
+            if page is None:
+                node["__incomplete"] = "it was deleted while the shop was read"
             holder[child.name] = [self._whole(each, child) for each in objects]
         whole: JsonObject = flattened(node)
         return whole
 
-    def _next(self, node: JsonObject, parent: Connection, child: Connection, after: str) -> JsonObject:
+    def _next(self, node: JsonObject, parent: Connection, child: Connection, after: str) -> JsonObject | None:
+        """The next page of an object's list; None where the object is gone."""
         document = rest_document(parent, child)
         found = self._shop.call(document, {"id": node["id"], "after": after}, repeatable=True).data
+        if not found:
+            return None
         holder: Any = (found.get(child.within) or {}) if child.within else found
         if child.name not in holder:
             raise RemoteFaultError(

@@ -6,7 +6,7 @@ anything to remove never differs from the source. What mappings call these is in
 
 import re
 from collections.abc import Callable, Mapping
-from html import escape
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -21,6 +21,8 @@ _DIRECTIVE = re.compile(r"\{\{\s*(\w+)(.*?)\}\}", re.DOTALL)
 _ARGUMENT = re.compile(r"url\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|&quot;(.*?)&quot;|(\S+))")
 _PICTURE = re.compile(r"<(?:img|source|video)\b[^>]*>", re.IGNORECASE)
 _PICTURE_ADDRESS = re.compile(r"(\b(?:src|srcset|poster)\s*=\s*)([\"'])(.*?)\2", re.IGNORECASE | re.DOTALL)
+# Stands for & while a text is cleaned: the parser would make R&D; of R&D, and read &copy=2 in an address as a sign.
+_AMPERSAND = "\uffff"
 _WITH_CONTENT = frozenset({"script", "style", "object", "embed", "applet", "select", "textarea", "head"})
 _VOID = frozenset(
     {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "base", "source", "track", "wbr"}
@@ -60,11 +62,11 @@ def clean_html(html: str, media_base: str | None, warn: Warn) -> str:
     if not _SUSPICIOUS.search(html):
         return html
     cleaner = _Cleaner()
-    cleaner.feed(html)
+    cleaner.feed(html.replace("&", _AMPERSAND))
     cleaner.close()
     if cleaner.removed:
         warn("HTML_CLEANED", f"Removed from the text: {', '.join(sorted(cleaner.removed))}.")
-    return "".join(cleaner.out)
+    return "".join(cleaner.out).replace(_AMPERSAND, "&")
 
 
 def with_image_addresses(html: str, moved: Mapping[str, str], shop: str) -> str:
@@ -154,7 +156,7 @@ class _Cleaner(HTMLParser):
             elif name in _ADDRESSES and _is_script(value or ""):
                 self.removed.add(f"a script in {name}")
             else:
-                kept.append(f" {name}" if value is None else f' {name}="{escape(value)}"')
+                kept.append(f" {name}" if value is None else ' {}="{}"'.format(name, value.replace('"', "&quot;")))
         return kept
 
     def handle_endtag(self, tag: str) -> None:
@@ -169,16 +171,10 @@ class _Cleaner(HTMLParser):
         if not self._inside:
             self.out.append(data)
 
-    def handle_entityref(self, name: str) -> None:
-        self.handle_data(f"&{name};")
-
-    def handle_charref(self, name: str) -> None:
-        self.handle_data(f"&#{name};")
-
 
 def _is_script(address: str) -> bool:
     # Browsers read through control characters and blanks inside the scheme.
-    plain = re.sub(r"[\x00-\x20]+", "", address).lower()
+    plain = re.sub(r"[\x00-\x20]+", "", unescape(address.replace(_AMPERSAND, "&"))).lower()
     return plain.startswith(("javascript:", "vbscript:", "data:text"))
 
 

@@ -47,6 +47,19 @@ def test_what_could_run_is_removed(html: str, expected: str) -> None:
     assert cleaned(html)[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>It&#8217;s AT&T, R&D & more</p>", "<p>It&#8217;s AT&T, R&D & more</p>"),
+        ("<!-- x -->Research & R&D", "Research & R&D"),
+        ("<a href='?a=1&copy=2&amp;b=3'>&#8217;</a>", '<a href="?a=1&copy=2&amp;b=3">&#8217;</a>'),
+        ("<a title='6\" &amp; 8\"' onclick=x()>c</a>", '<a title="6&quot; &amp; 8&quot;">c</a>'),
+    ],
+)
+def test_ampersands_and_entities_stay_as_they_were_written(html: str, expected: str) -> None:
+    assert cleaned(html)[0] == expected
+
+
 def test_media_directives_become_addresses() -> None:
     html = '<img src="{{media url="wysiwyg/a b.jpg"}}"> {{media url=&quot;c.jpg&quot;}}'
     assert cleaned(html, "https://shop.example/media/catalog/product") == (

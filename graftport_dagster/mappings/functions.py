@@ -22,7 +22,9 @@ from graftport_dagster.mappings import places
 from graftport_dagster.mappings.html import clean_html, plain_text, with_image_addresses
 
 _PLAIN_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
-_NO_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+# NFKD takes accents of Latin, Greek and Cyrillic letters apart into these; marks of other scripts are part of a word.
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 _HANDLE_LENGTH = 255
 # Letters that Unicode does not take apart into a plain letter and an accent.
 _FOLDED = str.maketrans(
@@ -115,9 +117,10 @@ def handle(text: Any) -> str | None:
     """As Shopify makes handles: lower case, accents folded, apostrophes dropped, all else to hyphens."""
     if text is None:
         return None
-    folded = unicodedata.normalize("NFKD", str(text).lower().translate(_FOLDED))
-    plain = unicodedata.normalize("NFC", "".join(c for c in folded if not unicodedata.combining(c)))
-    result = _NO_LETTER_OR_DIGIT.sub("-", plain).strip("-")[:_HANDLE_LENGTH].rstrip("-")
+    folded = unicodedata.normalize("NFKD", _VARIATION_SELECTORS.sub("", str(text))).lower().translate(_FOLDED)
+    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", folded))
+    words = "".join(c if c.isalnum() or unicodedata.category(c) in {"Mn", "Mc"} else " " for c in plain).split()
+    result = "-".join(words)[:_HANDLE_LENGTH].rstrip("-")
     if not result:
         raise TransformError(
             f"{_shown(text)} has no letter or digit to make a handle of.", code="BAD_HANDLE",

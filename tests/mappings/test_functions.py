@@ -49,6 +49,8 @@ def test_what_is_no_amount_is_refused(value: Any) -> None:
         ("Chaz Kangeroo Hoodie", "chaz-kangeroo-hoodie"), ("Straße & Café", "strasse-cafe"), ("  --A__B--  ", "a-b"),
         ("Men's", "mens"), ("100% Cotton!", "100-cotton"), ("Ærø Ørsted Łódź", "aero-orsted-lodz"), ("ПОЛО", "поло"),
         ("日本", "日本"), ("x" * 300, "x" * 255), ("a" * 254 + " b", "a" * 254), (12, "12"), ("İstanbul", "istanbul"),
+        ("ガラス", "ガラス"), ("हिन्दी की", "हिन्दी-की"), ("เสื้อ", "เสื้อ"), ("한국어", "한국어"),
+        ("Sun™ ½ l", "suntm-1-2-l"), ("☀️ Sun ❤️", "sun"),
     ],
 )  # fmt: skip
 def test_handles_are_made_as_shopify_makes_them(text: Any, expected: str) -> None:

@@ -200,6 +200,18 @@ def test_an_order_that_does_not_add_up_says_by_how_much() -> None:
     assert [(code, "difference is 0.01" in text) for code, text in found.warnings] == [("TOTAL_DIFFERS", True)]
 
 
+@pytest.mark.parametrize(("quantity", "total", "said"), [(1, 5.13, []), (2, 10.25, ["-0.01."])])
+def test_half_a_cent_of_a_price_is_reckoned_as_it_is_sent(quantity: int, total: float, said: list[str]) -> None:
+    line = {"item_id": 1, "sku": "B", "product_sku": "B", "name": "B", "qty_ordered": quantity, "price": 5.125}
+    row = order(
+        items=[line], order_currency_code="EUR", shipping_description=None, shipping_amount=0, tax_amount=0,
+        shipping_tax_amount=0, discount_amount=0, coupon_code=None, grand_total=total, total_paid=total,
+    )  # fmt: skip
+    bindings = {"settings": {"taxes_included": False}, "publications": [], "platform": "magento", "now": NOW}
+    found = MAPPINGS[ResourceType.ORDERS].evaluate(row, bindings, record_id="9")
+    assert [text.partition("difference is ")[2] for _, text in found.warnings] == said
+
+
 def test_a_line_whose_product_is_gone_is_a_custom_line() -> None:
     row = order()
     del row["items"][0]["product_sku"]

@@ -382,6 +382,23 @@ def test_a_fee_is_a_line_and_one_below_zero_a_discount_with_the_taxes_at_the_ord
     assert (reckoned(given), "TOTAL_DIFFERS" in warnings) == (8_40 + 1_41 - 1_00, True)
 
 
+@pytest.mark.parametrize(
+    ("quantity", "subtotal", "before", "after"),
+    [(2, "10.25", "9.25", 9_25), (1, "1.005", "0.01", 1), (8, "81.00", "80.00", 80_04)],
+)
+def test_half_a_cent_of_a_line_is_reckoned_as_it_is_sent(quantity: int, subtotal: str, before: str, after: int) -> None:
+    """Shopify gets 5.13 twice for 10.25, and 10.13 eight times for 81.00."""
+    row = sold(
+        line(quantity=quantity, subtotal=subtotal, subtotal_tax="0.00", total=before, total_tax="0.00", taxes=[]),
+        total=before, tax="0.00", discount_total="1.00", coupon_lines=[{"code": "one", "discount": "1.00"}],
+    )  # fmt: skip
+    bindings = {"settings": {}, "publications": [], "platform": "woocommerce", "now": NOW}
+    found = packaged(ResourceType.ORDERS).evaluate(row, bindings, record_id="1")
+    assert reckoned(found.value["input"]) == after
+    said = [text.partition("difference is ")[2] for code, text in found.warnings if code == "TOTAL_DIFFERS"]
+    assert said == ([] if after == round(float(before) * 100) else ["-0.04."])
+
+
 def test_a_refund_names_the_orders_own_lines_and_its_payment() -> None:
     row = next(it for it in orders() if it["status"] == "refunded" and it["shipping_lines"])
     envelope, _ = mapped(ResourceType.ORDERS, row)

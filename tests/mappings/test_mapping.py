@@ -76,7 +76,10 @@ def test_names_bound_anywhere_in_the_mapping_are_known() -> None:
         ("1 / 0 + 1", "D1001", "line 1, column 7"),
         ("-name", "D1002", "line 1, column 1"),
         ('name ~> $map("x")', "T0410", "line 1, column 9"),
+        ("[1,\n -name]", "D1002", "line 2, column 2"),
         ('{name: 1, "abc": 2}', "D1009", "line 1, column 1"),
+        ('{"a": {\n  "b": {items: 1}\n}}', "T1003", "line 2, column 8"),
+        ('[1,\n items{a: 1}]', "T1003", "line 2, column 7"),
         ('items^(a)', "T2007", "line 1, column 6"),
     ],
 )  # fmt: skip

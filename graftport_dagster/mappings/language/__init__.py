@@ -32,11 +32,30 @@ _CHILDREN = (
 
 
 class _Parser(Parser):  # type: ignore[misc]
-    """The engine's parser, which processes the left side of `?:` and `??` twice and so changes it."""
+    """The engine's parser, which processes the left side of `?:` and `??` twice and so changes it.
+
+    It gives a minus before a value and an object no place either.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._done: dict[int, tuple[Symbol, Symbol]] = {}
+        self._passed = 0
+
+    def advance(self, id: str | None = None, infix: bool = False) -> Symbol:  # noqa: FBT001, FBT002 - the engine's
+        """The next token; the place of the one before is kept."""
+        self._passed = self.node.position if self.node is not None else 0
+        node = super().advance(id, infix)
+        if isinstance(node, Parser.InfixAndPrefix):
+            node.prefix.position = node.position
+        return node
+
+    def object_parser(self, left: Symbol) -> Symbol:
+        """What stands after a `{`."""
+        position = self._passed
+        found = super().object_parser(left)
+        found.position = position
+        return found
 
     def process_ast(self, expr: Symbol) -> Symbol:
         """One node, once."""

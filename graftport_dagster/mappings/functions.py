@@ -196,7 +196,7 @@ def split_list(text: Any, separator: Any = None) -> list[Any]:
     if text is None:
         return []
     texts = text if isinstance(text, list) else [text]
-    parts = (part.strip() for item in texts for part in str(item).split(str(separator or ",")))
+    parts = (part.strip() for item in texts if item is not None for part in str(item).split(str(separator or ",")))
     return [part for part in parts if part]
 
 

@@ -18,6 +18,7 @@ from typing import Any, Self
 from graftport_dagster.errors import ConfigurationError, TransformError
 from graftport_dagster.mappings.functions import FUNCTIONS, Context, MappingFunction
 from graftport_dagster.mappings.language import STANDARD, Expression, Failure, Function, Symbol, place, walk
+from graftport_dagster.mappings.language.values import NULL, inbound
 
 BINDINGS = ("settings", "publications", "platform", "now")
 _KNOWN = frozenset({*STANDARD, "now", "millis", *BINDINGS, *(function.name for function in FUNCTIONS)}) - {"eval"}
@@ -112,11 +113,17 @@ class _Ours(Function):
         if len(args) > self.most:
             raise Failure("T0410", self.most + 1, self.function.name)
         given = [_plain(arg) for arg in args] + [None] * (self.required - len(args))
-        return self.function.call(*given) if self.context is None else self.function.call(self.context, *given)
+        result = self.function.call(*given) if self.context is None else self.function.call(self.context, *given)
+        return None if result is None else inbound(result)
 
 
 def _plain(value: Any) -> Any:
-    return value if value or isinstance(value, str | int | float | list | dict) else None
+    """As our functions know it: null is None, deep down too."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return None if value is NULL else value
 
 
 def _parameters(function: MappingFunction) -> tuple[int, int]:

@@ -139,6 +139,14 @@ def test_null_is_kept_and_absent_is_left_out() -> None:
     assert evaluate('{"a": a, "b": b, "c": $exists(a), "d": [a]}', {"a": None}) == {"a": None, "c": True, "d": [None]}
 
 
+def test_null_in_a_list_of_attributes_or_texts_is_as_absent_as_null_itself() -> None:
+    payload = {"all": [{"key": "a", "value": None}, {"key": "b", "value": 1}], "names": ["x", None, "y"]}
+    assert evaluate("$attrs(all)", payload) == {"b": 1}
+    assert evaluate("$attrs(all[0])", payload) == {}
+    assert evaluate("$split_list(names)", payload) == ["x", "y"]
+    assert evaluate("[$unique(names), $type($unique(names)[1])]", payload) == ["x", None, "y", "null"]
+
+
 def test_no_result_is_told_from_null() -> None:
     assert evaluate("nothing") is UNDEFINED
     assert evaluate("null") is None

@@ -365,6 +365,21 @@ def test_minimums_limits_dates_and_many_codes_are_kept() -> None:
     assert set(given["combinesWith"].values()) == {False}
 
 
+def test_cells_of_a_table_that_hold_nothing_limit_nothing() -> None:
+    for nothing in (None, ""):
+        cells = dict.fromkeys(("times_used", "uses_per_coupon", "uses_per_customer", "to_date"), nothing)
+        envelope, codes = discount(**cells)
+        assert "usageLimit" not in envelope["input"]["basicCodeDiscount"]
+        assert codes == []
+    limited, _ = discount(uses_per_coupon="10", times_used=None)
+    assert limited["input"]["basicCodeDiscount"]["usageLimit"] == 10
+
+
+def test_a_last_day_at_the_end_of_time_is_no_end() -> None:
+    envelope, _ = discount(to_date="9999-12-31", from_date="2026-01-01")
+    assert "endsAt" not in envelope["input"]["basicCodeDiscount"]
+
+
 def test_a_discount_for_one_group_never_becomes_everyones() -> None:
     left, _ = discount(customer_groups=["Wholesale"])
     assert "customer_segments" in left["exclude_reason"]

@@ -142,7 +142,12 @@ def iso(date: Any, zone: Any = None) -> str | None:
         )
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone(zone))
-    return moment.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        # 9999-12-31 says "never"; in UTC some zones have it a year too late.
+        moment = moment.replace(tzinfo=UTC)
+    return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
 def _parsed(text: str) -> datetime | None:

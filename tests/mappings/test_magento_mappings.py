@@ -110,6 +110,7 @@ def test_a_single_variant_stays_a_list() -> None:
         ({"special_price": "20", "special_price_from_date": "2026-06-15 00:00:00"}, "20.00", "34.00"),
         ({"special_price": "20", "special_price_from_date": "2026-06-16"}, "34.00", None),
         ({"special_price": "9.50"}, "9.50", "34.00"),
+        ({"special_price": "20", "special_price_to_date": "9999-12-31"}, "20.00", "34.00"),
     ],
 )
 def test_a_special_price_of_today_is_the_price(cells: dict[str, str], price: str, before: str | None) -> None:

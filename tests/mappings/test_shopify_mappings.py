@@ -13,6 +13,7 @@ from graftport_dagster.shopify.payload import check
 from graftport_dagster.source_settings import FilesSettings
 
 BLOGS, CUSTOMERS, PRODUCTS = ResourceType.BLOGS, ResourceType.CUSTOMERS, ResourceType.PRODUCTS
+MARKETS, ORDERS = ResourceType.MARKETS, ResourceType.ORDERS
 FIELDS = [
     {"namespace": "custom", "key": "home", "type": "collection_reference", "value": "gid://shopify/Collection/7"},
     {"namespace": "custom", "key": "best", "type": "product_reference", "value": "gid://shopify/Product/8"},
@@ -34,16 +35,22 @@ ROWS: dict[ResourceType, JsonObject] = {
 }  # fmt: skip
 
 
-def fields(kind: ResourceType, **settings: Any) -> tuple[dict[str, Any], str]:
-    """The metafields by key, and what is warned of."""
+def mapped(kind: ResourceType, row: JsonObject, **settings: Any) -> tuple[JsonObject, tuple[tuple[str, str], ...]]:
+    """The checked envelope and the warnings."""
     migration = Migration(slug="m", folder=Path("/nowhere"), source=FilesSettings(platform="shopify"))
     mapping = Mapping.compile(text_of(migration, kind).text, name=f"{kind}.jsonata")
     bindings = {"settings": settings, "publications": [], "platform": "shopify", "now": "2026-06-15T12:00:00+00:00"}
-    done = mapping.evaluate(ROWS[kind], bindings, record_id="1")
+    done = mapping.evaluate(row, bindings, record_id="1")
     envelope, problems = check(kind, done.value)
     assert problems == []
+    return envelope, done.warnings
+
+
+def fields(kind: ResourceType, **settings: Any) -> tuple[dict[str, Any], str]:
+    """The metafields by key, and what is warned of."""
+    envelope, warnings = mapped(kind, ROWS[kind], **settings)
     given = [*envelope["input"].get("metafields", ()), *envelope.get("metafields", ())]
-    said = [message for code, message in done.warnings if code == "REFERENCE_LEFT"]
+    said = [message for code, message in warnings if code == "REFERENCE_LEFT"]
     return {it["key"]: it["value"] for it in given}, " ".join(said)
 
 
@@ -69,13 +76,31 @@ def test_it_points_at_what_that_became_where_the_setting_says_so(kind: ResourceT
 
 
 def test_a_gift_card_of_a_file_names_its_recipient() -> None:
-    kind = ResourceType.GIFT_CARDS
-    migration = Migration(slug="m", folder=Path("/nowhere"), source=FilesSettings(platform="shopify"))
     row = {"code": "ABCD1234", "balance": "5.00", "recipient_id": 4, "recipient_name": "Ann", "message": "Hi"}
-    mapping = Mapping.compile(text_of(migration, kind).text, name="gift_cards.jsonata")
-    bindings = {"settings": {}, "publications": [], "platform": "shopify", "now": "2026-06-15T12:00:00+00:00"}
-    envelope, problems = check(kind, mapping.evaluate(row, bindings, record_id="1").value)
-    assert problems == []
+    envelope, _ = mapped(ResourceType.GIFT_CARDS, row)
     assert envelope["input"]["recipientAttributes"] == {
         "id": {"$ref": {"resource_type": "customers", "source_id": "4"}}, "preferredName": "Ann", "message": "Hi",
     }  # fmt: skip
+
+
+def test_an_attribute_of_an_order_or_a_line_that_has_no_value_is_left_out() -> None:
+    price = {"shopMoney": {"amount": "5.00", "currencyCode": "EUR"}, "presentmentMoney": {"currencyCode": "EUR"}}
+    noted = [{"key": "gift", "value": "yes"}, {"key": "card", "value": None}]
+    lines = [
+        {"id": "gid://shopify/LineItem/1", "title": "Mug", "quantity": 1, "originalUnitPriceSet": price, **more}
+        for more in ({"customAttributes": noted}, {"customAttributes": noted[1:], "id": "gid://shopify/LineItem/2"})
+    ]
+    order = {"id": "gid://shopify/Order/1", "name": "#1", "currencyCode": "EUR", "presentmentCurrencyCode": "EUR"}
+    envelope, _ = mapped(ORDERS, {**order, "lineItems": lines, "customAttributes": noted})
+    assert envelope["input"]["customAttributes"] == [{"key": "gift", "value": "yes"}]
+    kept, none = envelope["input"]["lineItems"]
+    assert kept["properties"] == [{"name": "gift", "value": "yes"}]
+    assert "properties" not in none
+
+
+def test_a_price_list_that_follows_no_other_prices_follows_them_unchanged() -> None:
+    prices: JsonObject = {"id": "gid://shopify/PriceList/2", "name": "Swiss", "currency": "CHF", "parent": None}
+    catalog = {"id": "gid://shopify/Catalog/3", "title": "Swiss", "status": "ACTIVE", "priceList": prices}
+    market = {"id": "gid://shopify/Market/1", "name": "Swiss", "status": "ACTIVE", "catalogs": [catalog]}
+    envelope, _ = mapped(MARKETS, market)
+    assert envelope["priceLists"][0]["parent"] == {"adjustment": {"type": "PERCENTAGE_DECREASE", "value": 0}}

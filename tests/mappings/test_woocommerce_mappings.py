@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from graftport_dagster.errors import TransformError
 from graftport_dagster.mappings import Mapping
 from graftport_dagster.mappings.registry import text_of
 from graftport_dagster.migration import Migration
@@ -642,6 +643,23 @@ def test_gift_cards_of_the_common_plugins_keep_code_balance_and_expiry(row: Json
     assert given["initialAmount"] == {"amount": "20.00", "currencyCode": "EUR"}
     assert envelope["debit"]["debitAmount"]["amount"] == "5.00"
     assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [("25,00 €", "25.00"), ("1.234,50", "1234.50"), ("$1,234.50", "1234.50"), ("1,234", "1234.00"), ("7,5", "7.50"),
+     (25, "25.00")],
+)  # fmt: skip
+def test_a_balance_is_read_as_it_is_written(written: Any, amount: str) -> None:
+    envelope, _ = mapped(ResourceType.GIFT_CARDS, {"code": "ABCDEFGH", "balance": written, "currency": "EUR"})
+    assert envelope["input"]["initialAmount"]["amount"] == amount
+
+
+@pytest.mark.parametrize("written", ["1,2345", "12,34,56.7.8"])
+def test_a_balance_that_could_be_any_number_is_refused(written: str) -> None:
+    with pytest.raises(TransformError) as caught:
+        mapped(ResourceType.GIFT_CARDS, {"code": "ABCDEFGH", "balance": written, "currency": "EUR"})
+    assert caught.value.code == "BAD_NUMBER"
 
 
 def test_an_empty_gift_card_is_left_out_and_a_disabled_one_is_disabled() -> None:

@@ -207,6 +207,11 @@ def test_the_status_follows_the_setting_and_never_sells_what_is_not_for_sale(
     assert mapped_product(product(catalog_visibility="visible") | fields, status=setting)[0]["status"] == status
 
 
+def test_a_name_with_a_dollar_stands_whole_in_the_title_for_search_engines() -> None:
+    row = product(name="Gift card $50", meta_data=[{"key": "_yoast_wpseo_title", "value": "%%title%% | %%sitename%%"}])
+    assert mapped_product(row, site_name="Shop $1")[0]["seo"]["title"] == "Gift card $50 | Shop $1"
+
+
 def test_brand_tags_collections_and_seo_come_along() -> None:
     row = product(
         name="Tea &amp; Co", brands=[{"id": 1, "name": "H&#252;gel", "slug": "h"}],

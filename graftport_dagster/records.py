@@ -7,6 +7,7 @@ nothing knows of Dagster, SQL or HTTP.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -151,6 +152,29 @@ def canonical_json(value: object) -> bytes:
             raise
         # orjson refuses integers beyond 64 bits; the standard library writes them exactly.
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+# Integers from here on orjson may read as floats. Of so many digits every fourth character shows at least four in a
+# row, which is seen in a fifth of the time that looking for all of them takes.
+_IN_TEXT = (re.compile(r"[0-9]{4}"), re.compile(r"[0-9]{19}"))
+_IN_BYTES = (re.compile(rb"[0-9]{4}"), re.compile(rb"[0-9]{19}"))
+
+
+def read_json(text: str | bytes) -> Any:
+    """The value of a JSON text, integers exact at any size. Raises ValueError for what is none."""
+    if _has_long_number(text):
+        return json.loads(text)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Lone surrogates, which the standard library takes.
+        return json.loads(text)
+
+
+def _has_long_number(text: str | bytes) -> bool:
+    if isinstance(text, str):
+        return bool(_IN_TEXT[0].search(text[3::4]) and _IN_TEXT[1].search(text))
+    return bool(_IN_BYTES[0].search(text[3::4]) and _IN_BYTES[1].search(text))
 
 
 def _why(value: object) -> str:

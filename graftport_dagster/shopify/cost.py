@@ -8,6 +8,7 @@ estimate by what Shopify answers.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ class _Reader:
         arguments = _arguments(field)
         extra = _DYNAMIC.get(name)
         if extra is None:
-            return _sum([_constant(base), *inner])
+            return _sum([_Constant(base), *inner])
         return _sum([lambda variables: math.floor(base + extra(arguments(variables)) + 1e-9), *inner])
 
     def selection(self, selection: "SelectionSetNode | None", type_name: str, *, is_root: bool = False) -> _Cost:
@@ -114,12 +115,12 @@ class _Reader:
     def _field_cost(self, field: "FieldNode", owner: str, *, is_root: bool) -> _Cost:
         name = field.name.value
         if name.startswith("__"):
-            return _constant(0)
+            return _Constant(0)
         type_name = named(_field(owner, name)["type"])
         if types()[type_name]["kind"] in ("SCALAR", "ENUM"):
-            return _constant(0)
+            return _Constant(0)
         if is_root and type_name == "Count":
-            return _constant(_COUNT_ROOT)
+            return _Constant(_COUNT_ROOT)
         if type_name.endswith("Connection"):
             return self._connection_cost(field, type_name)
         inner = self.selection(field.selection_set, type_name)
@@ -127,10 +128,10 @@ class _Reader:
         if is_root and name == "nodes":
             arguments = _arguments(field)
             return lambda variables: len(arguments(variables).get("ids") or ()) * (own + inner(variables))
-        return lambda variables: own + inner(variables)
+        return _plus(own, inner)
 
     def _connection_cost(self, field: "FieldNode", type_name: str) -> _Cost:
-        node: _Cost = _constant(1)
+        node: _Cost = _Constant(1)
         for part in self.fields(field.selection_set, type_name):
             part_type = named(_field(type_name, part.name.value)["type"])
             if part.name.value == "nodes":
@@ -175,17 +176,31 @@ def _arguments(field: "FieldNode") -> Callable[[_Variables], JsonObject]:
     return lambda variables: literal | {name: variables.get(key) for name, key in named_by_variable.items()}
 
 
-def _constant(value: float) -> _Cost:
-    return lambda _: value
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    """A cost that no variable changes; sums of them are added up once."""
+
+    value: float
+
+    def __call__(self, variables: _Variables) -> float:
+        del variables
+        return self.value
 
 
 def _plus(value: float, cost: _Cost) -> _Cost:
-    return lambda variables: value + cost(variables)
+    return _sum([_Constant(value), cost])
 
 
 def _sum(costs: Iterable[_Cost]) -> _Cost:
-    parts = list(costs)
-    return lambda variables: sum(part(variables) for part in parts)
+    fixed, parts = 0.0, []
+    for cost in costs:
+        if isinstance(cost, _Constant):
+            fixed += cost.value
+        else:
+            parts.append(cost)
+    if not parts:
+        return _Constant(fixed)
+    return lambda variables: fixed + sum([part(variables) for part in parts])
 
 
 def _of_product_set(arguments: JsonObject) -> float:

@@ -4,7 +4,6 @@ The tables that use them are in `tables.py`; connections and transactions are in
 """
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,12 +15,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from graftport_dagster.records import read_json
+
 # Byte order on both: SQLite's default, and not whatever collation a Postgres cluster was made with.
 KeyText = Text().with_variant(Text(collation="C"), "postgresql")
 Number = BigInteger().with_variant(Integer, "sqlite")
-
-# orjson reads longer integers as floats.
-_LONG_NUMBER = re.compile(r"\d{20}")
 
 
 def dump_json(value: object) -> str:
@@ -30,16 +28,6 @@ def dump_json(value: object) -> str:
         return orjson.dumps(value).decode()
     except TypeError:
         return json.dumps(value, separators=(",", ":"))
-
-
-def parse_json(text: str) -> Any:
-    """The value that `dump_json` was given, long integers exact."""
-    if _LONG_NUMBER.search(text):
-        return json.loads(text)
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -100,7 +88,7 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         """The text's value."""
-        return None if value is None else parse_json(value)
+        return None if value is None else read_json(value)
 
 
 class _Strings(TypeDecorator[Sequence[str]]):

@@ -37,6 +37,7 @@ from sqlalchemy import (
 from sqlalchemy import Row as Found
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.types import TypeEngine
 
 from graftport_dagster.errors import (
     ConfigurationError,
@@ -45,7 +46,7 @@ from graftport_dagster.errors import (
     TransientError,
     UnreachableError,
 )
-from graftport_dagster.store.columns import DatabaseNow
+from graftport_dagster.store.columns import DatabaseNow, UtcDateTime
 from graftport_dagster.store.faults import translated
 from graftport_dagster.store.growth import Growth
 
@@ -244,8 +245,14 @@ def _writing(
         insert = insert.on_conflict_do_nothing(index_elements=key)
     compiled = insert.compile(dialect=dialect, column_keys=list(names))
     ordered = tuple(compiled.positiontup or names)
-    processors = (table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in ordered)
-    return _Statement(table.name, str(compiled), ordered, tuple(processors), compiled.positional)
+    processors = tuple(_processor(table.c[name].type, dialect) for name in ordered)
+    return _Statement(table.name, str(compiled), ordered, processors, compiled.positional)
+
+
+def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    process = type_.dialect_impl(dialect).bind_processor(dialect)
+    # Most rows of a batch have the same moment.
+    return lru_cache(maxsize=16)(process) if process and isinstance(type_, UtcDateTime) else process
 
 
 def serialise(connection: Connection, name: str) -> None:

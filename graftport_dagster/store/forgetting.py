@@ -28,9 +28,9 @@ from sqlalchemy import (
 )
 
 from graftport_dagster.personal import EMAIL, personal_texts
-from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.records import JsonObject, ResourceType, read_json
 from graftport_dagster.store import tables
-from graftport_dagster.store.columns import JsonText, PlainText, among, parse_json
+from graftport_dagster.store.columns import JsonText, PlainText, among
 from graftport_dagster.store.database import Database
 from graftport_dagster.store.tables import (
     attempts,
@@ -107,7 +107,7 @@ class Forgetting:
             found.texts |= emails
             for kind, payload_hash, body in _payloads_of(connection, migration, found.records):
                 found.payload_hashes.add(payload_hash)
-                found.texts |= personal_texts(parse_json(body), ResourceType(kind))
+                found.texts |= personal_texts(read_json(body), ResourceType(kind))
         return found
 
     def everything(self, migration: str) -> Found:
@@ -227,7 +227,7 @@ def _naming(connection: Connection, migration: str, customer_id: str) -> set[Rec
             payloads.c.body.contains("ustomer"),
         )  # fmt: skip
         for row in connection.execute(_with_payload(table, *about)):
-            if row.resource_type != ResourceType.CUSTOMERS and _refers(parse_json(row.body), customer_id):
+            if row.resource_type != ResourceType.CUSTOMERS and _refers(read_json(row.body), customer_id):
                 found.add((row.resource_type, row.source_id))
     return found
 

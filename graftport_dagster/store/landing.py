@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func,
 from sqlalchemy.sql.selectable import FromClause
 
 from graftport_dagster.errors import ErrorClass
-from graftport_dagster.records import JsonObject, Outcome, Phase, RecordKey, ResourceType
+from graftport_dagster.records import JsonObject, Outcome, Phase, RecordKey, ResourceType, read_json
 from graftport_dagster.store import payloads
-from graftport_dagster.store.columns import among, parse_json
+from graftport_dagster.store.columns import among
 from graftport_dagster.store.database import Database
 from graftport_dagster.store.selection import OPEN_STATUSES, Dataset, Selection, is_open, rows_of, selected
 from graftport_dagster.store.tables import (
@@ -224,7 +224,7 @@ def _load_input(row: Row[Any], source_seq: int) -> LoadInput:
         row.status in OPEN_STATUSES and row.outcome == str(Outcome.ERRORED) and row.error_class in _REFUSED
     )  # fmt: skip
     return LoadInput(
-        source_id=row.source_id, payload=parse_json(row.body), payload_hash=row.payload_hash,
+        source_id=row.source_id, payload=read_json(row.body), payload_hash=row.payload_hash,
         group_hashes=row.group_hashes, mapping_version=row.mapping_version, gid=row.gid or "",
         handle=row.handle or "", landed_hash=row.landed_hash or "", landed_groups=row.landed_groups or {},
         refused_hash=row.failed_hash if refused else "", source_deleted=bool(row.deleted_seq),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from graftport_dagster.errors import LeaseHeldError, LeaseLostError
 from graftport_dagster.records import ResourceType, Run
@@ -18,6 +18,11 @@ from graftport_dagster.store.database import database_now, put
 from graftport_dagster.store.tables import leases
 
 _columns = leases.c
+_KEY = ("migration", "store_gid", "resource_type", "run_id", "fencing")
+# Built once: they are asked in every transaction of a load.
+_ours = and_(*(_columns[name] == bindparam(f"own_{name}") for name in _KEY))
+_check = select(_columns.fencing).where(_ours).with_for_update(read=True)
+_change = update(leases).where(_ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +61,19 @@ def acquire(
 def renew(connection: Connection, lease: Lease, seconds: float) -> None:
     """Puts its end `seconds` from now. Raises LeaseLostError after a take-over."""
     expires_at = database_now(connection) + timedelta(seconds=seconds)
-    if connection.execute(update(leases).where(_is_ours(lease)).values(expires_at=expires_at)).rowcount != 1:
+    if connection.execute(_change.values(expires_at=expires_at), _own(lease)).rowcount != 1:
         raise _lost(lease)
 
 
 def release(connection: Connection, lease: Lease) -> None:
     """Gives it back; nothing happens where it was lost."""
     values = {"run_id": "", "expires_at": database_now(connection)}
-    connection.execute(update(leases).where(_is_ours(lease)).values(values))
+    connection.execute(_change.values(values), _own(lease))
 
 
 def check(connection: Connection, lease: Lease) -> None:
     """Raises LeaseLostError after a take-over, and keeps others from taking over until the transaction ends."""
-    if connection.execute(select(_columns.fencing).where(_is_ours(lease)).with_for_update(read=True)).first() is None:
+    if connection.execute(_check, _own(lease)).first() is None:
         raise _lost(lease)
 
 
@@ -85,14 +90,8 @@ def process_mark(pid: int) -> str:
         return ""
 
 
-def _is_ours(lease: Lease) -> ColumnElement[bool]:
-    return and_(
-        _columns.migration == lease.migration,
-        _columns.store_gid == lease.store_gid,
-        _columns.resource_type == str(lease.resource_type),
-        _columns.run_id == lease.run_id,
-        _columns.fencing == lease.fencing,
-    )
+def _own(lease: Lease) -> dict[str, Any]:
+    return {f"own_{name}": getattr(lease, name) for name in _KEY} | {"own_resource_type": str(lease.resource_type)}
 
 
 def _free(now: datetime) -> dict[str, Any]:

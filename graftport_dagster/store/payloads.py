@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, delete, select
 
 from graftport_dagster.errors import ConfigurationError
-from graftport_dagster.records import JsonObject
-from graftport_dagster.store.columns import parse_json
+from graftport_dagster.records import JsonObject, read_json
 from graftport_dagster.store.database import put
 from graftport_dagster.store.tables import payloads
 
@@ -25,7 +24,7 @@ def find(connection: Connection, payload_hash: str) -> JsonObject | None:
     """The payload of that hash; None where it was purged, or went with its dry run."""
     query = select(payloads.c.body).where(payloads.c.hash == payload_hash).order_by(payloads.c.owner).limit(1)
     body = connection.execute(query).scalar_one_or_none() if payload_hash else None
-    return None if body is None else parse_json(body)
+    return None if body is None else read_json(body)
 
 
 def get(connection: Connection, payload_hash: str) -> JsonObject:

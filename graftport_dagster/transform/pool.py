@@ -15,11 +15,11 @@ from typing import Any, Self
 
 from graftport_dagster.errors import ConfigurationError, RemoteTimeoutError, TransformError
 from graftport_dagster.mappings import Mapping
-from graftport_dagster.records import ResourceType
+from graftport_dagster.records import ResourceType, read_json
 from graftport_dagster.shopify.payload import check as check_payload
 from graftport_dagster.store.record_store import StagedResult, TransformInput
 from graftport_dagster.transform.process import COMMAND, Piece, WorkerProcess, with_answers
-from graftport_dagster.transform.record import Check, read_payload
+from graftport_dagster.transform.record import Check
 from graftport_dagster.transform.worker import Row, Work
 
 _RECORDS = 50  # given to a worker at once
@@ -193,7 +193,7 @@ class TransformPool:
 
 def _result(record: TransformInput, row: Row) -> StagedResult:
     _, data, reason, error, warnings, valid_until = row
-    payload = None if data is None or reason or error is not None else read_payload(data)
+    payload = None if data is None or reason or error is not None else read_json(data)
     return StagedResult(
         record.source_id, record.source_hash, payload, exclude_reason=reason, error=error, warnings=warnings,
         valid_until=datetime.fromisoformat(valid_until) if valid_until else None,

@@ -4,21 +4,15 @@ The same code for a worker's ten thousand records and for the preview of one. It
 a bad record; limits of time and memory are the worker's, which is in `worker.py`.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-
-import orjson
 
 from graftport_dagster.errors import GraftportError, TransformError
 from graftport_dagster.mappings import UNDEFINED
 from graftport_dagster.mappings import Mapping as CompiledMapping
 from graftport_dagster.records import JsonObject, ResourceType
 
-# orjson reads integers beyond 64 bits as floats, which would change an id.
-_LONG_DIGITS = re.compile(rb"\d{19}")
 EXCLUDED = "excluded by the mapping"
 
 
@@ -44,11 +38,6 @@ class Mapped:
     warnings: tuple[tuple[str, str], ...] = ()
     valid_until: str = ""
     result: Any = field(default=None, compare=False)
-
-
-def read_payload(raw: bytes) -> Any:
-    """A source payload's JSON, integers exact at any size."""
-    return json.loads(raw) if _LONG_DIGITS.search(raw) else orjson.loads(raw)
 
 
 def map_record(

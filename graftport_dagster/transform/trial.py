@@ -6,10 +6,9 @@ from typing import Any
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.mappings.registry import current
 from graftport_dagster.migration import Migration
-from graftport_dagster.records import JsonObject, ResourceType
+from graftport_dagster.records import JsonObject, ResourceType, read_json
 from graftport_dagster.store.record_store import Dataset, RecordStore, Selection, TransformInput
 from graftport_dagster.transform.pool import TransformPool
-from graftport_dagster.transform.record import read_payload
 
 
 def preview(
@@ -52,9 +51,9 @@ def _shown(
     mapping: str, record: TransformInput, data: bytes | None, reason: str, error: GraftportError | None,
     warnings: tuple[tuple[str, str], ...], valid_until: str,
 ) -> JsonObject:  # fmt: skip
-    result: Any = None if data is None else read_payload(data)
+    result: Any = None if data is None else read_json(data)
     return {
-        "source_id": record.source_id, "mapping": mapping, "source": read_payload(record.payload), "result": result,
+        "source_id": record.source_id, "mapping": mapping, "source": read_json(record.payload), "result": result,
         "payload": None if reason or error else result, "exclude_reason": reason or None,
         "problems": [_told(error.code, error.path, error.message, error.hint)] if error else [],
         "warnings": [_told(code, "", message, "") for code, message in warnings],

@@ -22,8 +22,8 @@ from typing import Any
 
 from graftport_dagster.errors import GraftportError, TransformError
 from graftport_dagster.mappings import Mapping
-from graftport_dagster.records import ResourceType, canonical_json
-from graftport_dagster.transform.record import Check, map_record, read_payload
+from graftport_dagster.records import ResourceType, canonical_json, read_json
+from graftport_dagster.transform.record import Check, map_record
 
 READY = "ready"
 _LENGTH = struct.Struct("!Q")
@@ -83,7 +83,7 @@ def map_rows(work: Work, mapping: Mapping, rows: list[tuple[str, bytes]]) -> Ite
             _start_clock(work.seconds_per_record)
             try:
                 mapped = map_record(
-                    mapping, work.resource_type, work.bindings, work.check, source_id, read_payload(payload)
+                    mapping, work.resource_type, work.bindings, work.check, source_id, read_json(payload)
                 )
                 value = mapped.result if mapped.payload is None else mapped.payload
                 data = None if value is None else canonical_json(value)

@@ -237,7 +237,6 @@ class Bulk:
         intents = [
             Intent(plan.record.source_id, MAIN_STEP, plan.record.payload_hash, self._loader.repeats_creation)
             for plan in plans
-            if not plan.gid
         ]
         one.sent_at = self._now()
         self._loads.begin_bulk(self._lease, self._context.run, one.token, lines, intents)
@@ -302,7 +301,7 @@ class Bulk:
         released = [
             Settlement(plan.record.source_id, None, steps_released=(MAIN_STEP,))
             for plan in one.plans.values()
-            if not plan.gid and plan.open_step is None
+            if plan.open_step is None
         ]
         self._loads.settle(self._lease, self._context.run, released)
         self._loads.end_bulk(self._lease, one.token)

@@ -157,9 +157,9 @@ class Loading:
                 self._threads.submit(lambda plan=plan: self._sender.verify(plan))  # type: ignore[misc]
             else:
                 to_send.append(plan)
-        # An update cannot create a second object, so only creating calls need an intent.
-        if intents := [self._intent(plan) for plan in to_send if not plan.gid]:
-            self._loads.intend(self._lease, intents, self._context.run)
+        # An update's too: while one is on its way, what landed last does not say what Shopify has.
+        if to_send:
+            self._loads.intend(self._lease, [self._intent(plan) for plan in to_send], self._context.run)
         for plan in to_send:
             self._threads.submit(lambda plan=plan: self._sender.send(plan))  # type: ignore[misc]
         self._settle(finished)
@@ -376,7 +376,7 @@ class Loading:
             released = () if opened else keeps
             return self._settlement(plan, **said | {"outcome": None, "error": None}, steps_released=released)
         if isinstance(error, UnknownOutcomeError):
-            return self._settlement(plan, **said, outcome=Outcome.UNKNOWN, steps_unknown=keeps)
+            return self._settlement(plan, **said, outcome=Outcome.UNKNOWN, steps_unknown=(step.key,))
         if isinstance(error, UnclearError):
             reason = error.held_for
             return self._settlement(plan, **said, outcome=Outcome.HELD, reason=reason, steps_unknown=keeps)

@@ -70,8 +70,9 @@ class Plan:
     `envelope`: the staged record (the wanted groups of it); references to parts of the record itself
     are still in it, for they exist after the main step only: `references.resolve_own` puts their GIDs.
     `identity`: the string kept in Shopify. `groups`: what a filtered update sends, None for all.
-    `changed`: the groups that differ from what landed; all of them for a new record, or where `everything`
-    is sent again. `open_step`: an earlier call of the main step whose answer was never settled;
+    `changed`: the groups that differ from what landed; all of them for a new record, where `everything`
+    is sent again, or `in_doubt`: another payload was on its way, so that what landed last does not say what
+    Shopify has. `open_step`: an earlier call of the main step whose answer was never settled;
     `open_steps`: those of further steps, by key. `is_set`: the main step is done for this payload, and
     only what follows it is left. `done_steps`: key → digest of further steps done since the record was
     last clean. `warnings`: code and sentence of what is to be said of the record once it has landed.
@@ -89,6 +90,7 @@ class Plan:
     groups: Mapping[str, str] | None = None
     changed: frozenset[str] = frozenset()
     everything: bool = False
+    in_doubt: bool = False
     open_step: OpenStep | None = None
     is_set: bool = False
     # Of a new record: its object was there before this run's call.

@@ -95,10 +95,11 @@ class Planner:
         wanted = self._options.field_filter.get(self._loader.resource_type)
         if wanted is None or not _has_landed(record) or record.source_id in done:
             return None
+        is_all = not self._options.only_dirty or MAIN_STEP in self._open_steps.get(record.source_id, {})
         return {
             group: digest
             for group, digest in record.group_hashes.items()
-            if group in wanted and (digest != record.landed_groups.get(group) or not self._options.only_dirty)
+            if group in wanted and (is_all or digest != record.landed_groups.get(group))
         }
 
     def _referred(self, batch: Sequence[LoadInput]) -> dict[str, "tuple[RecordKey, ...] | RecordError"]:
@@ -193,6 +194,7 @@ class Planner:
         groups = self._groups(record, {record.source_id} if known.is_set else set())
         envelope = record.payload if groups is None else self._selected(record, groups, known)
         is_new = not has_landed or not record.gid
+        in_doubt = MAIN_STEP in opened or known.done_steps.get(MAIN_STEP, record.payload_hash) != record.payload_hash
         if known.referred:
             envelope = resolve(envelope, lambda key: self._put(record, key, known))
         if self._loader.resource_type is ResourceType.REDIRECTS:
@@ -206,8 +208,9 @@ class Planner:
             is_new=is_new,
             publications=self._publications(record, envelope, is_due=is_new or known.is_set),
             groups=groups,
-            changed=self._changed(record, groups),
+            changed=self._changed(record, groups, in_doubt=in_doubt),
             everything=not self._options.only_dirty,
+            in_doubt=in_doubt,
             open_step=opened.get(MAIN_STEP),
             is_set=known.is_set,
             open_steps=opened,
@@ -245,9 +248,9 @@ class Planner:
         new = unknown_variants(record.source_id, record.payload, known.parts) if kind is ResourceType.PRODUCTS else ()
         return select(kind, record.payload, groups, frozenset(new))
 
-    def _changed(self, record: LoadInput, groups: Mapping[str, str] | None) -> frozenset[str]:
+    def _changed(self, record: LoadInput, groups: Mapping[str, str] | None, *, in_doubt: bool) -> frozenset[str]:
         wanted = record.group_hashes if groups is None else groups
-        if not record.landed_groups or not self._options.only_dirty:
+        if not record.landed_groups or in_doubt or not self._options.only_dirty:
             return frozenset(wanted)
         return frozenset(group for group, digest in wanted.items() if digest != record.landed_groups.get(group))
 

@@ -241,7 +241,7 @@ class Sender:
             return Sent(plan, error=_gone())
         found = None if plan.gid else self._occupant(plan, errors, caller)
         if found is None:
-            if not self._loader.has_identifier:
+            if not plan.gid and not self._loader.has_identifier:
                 # Refused perhaps for our own object, which search does not know yet.
                 self._wait_out(plan.open_step)
             return Sent(plan, error=error)

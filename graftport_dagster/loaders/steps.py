@@ -84,9 +84,9 @@ def _is_done(step: Step, plan: Plan) -> bool:
         return True
     if step.key in plan.open_steps:
         return False
-    if plan.done_steps.get(step.key) == step.digest:
-        return True
-    sends_again = plan.everything and not step.only_changed
+    if step.key in plan.done_steps:
+        return plan.done_steps[step.key] == step.digest
+    sends_again = (plan.everything or plan.in_doubt) and not step.only_changed
     return not sends_again and plan.record.landed_groups.get(_LANDED + step.key) == step.digest
 
 

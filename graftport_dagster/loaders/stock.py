@@ -60,7 +60,7 @@ def _step(plan: Plan, name: str, quantities: Quantities) -> Step:
         refused=lambda plan, item, error, caller: _refused(plan, name, item, error, caller),
     )
     return Step(
-        key=f"stock:{name}",
+        key=_step_key(name),
         path="input.variants",
         digest=json.dumps(quantities, sort_keys=True, separators=(",", ":")),
         document=document("inventory_set_quantities"),
@@ -72,13 +72,16 @@ def _step(plan: Plan, name: str, quantities: Quantities) -> Step:
 
 
 def _items(plan: Plan, name: str, quantities: Quantities, caller: Caller) -> list[JsonObject]:
-    """What differs from what was written last. A variant that is new has come with its product's own call."""
-    written = _written(plan, name)
+    """What differs from what was written last. A variant that is new has come with its product's own call.
+
+    Of a call whose answer was lost it is not known what was written; all of it is compared then.
+    """
+    written, in_doubt = _written(plan, name), _step_key(name) in plan.open_steps
     changed = [
         (part_id, location, quantity)
         for part_id, places in quantities.items()
         for location, quantity in places.items()
-        if part_id in written and written[part_id].get(location) != quantity
+        if part_id in written and (in_doubt or written[part_id].get(location) != quantity)
     ]
     items = _inventory_items(plan, {part_id for part_id, _, _ in changed}, caller)
     return [
@@ -89,8 +92,23 @@ def _items(plan: Plan, name: str, quantities: Quantities, caller: Caller) -> lis
 
 
 def _written(plan: Plan, name: str) -> Quantities:
-    text = plan.record.landed_groups.get(f"step:stock:{name}")
-    return json.loads(text) if text else {}
+    key = _step_key(name)
+    return _read(plan.done_steps.get(key) or plan.record.landed_groups.get(f"step:{key}"))
+
+
+def _lost(plan: Plan, name: str, item: JsonObject) -> int | None:
+    """The quantity that a call may have written whose answer was lost."""
+    opened = plan.open_steps.get(_step_key(name))
+    quantities = _read(opened.payload_hash) if opened is not None else {}
+    return quantities.get(_variant(plan, item), {}).get(item["locationId"])
+
+
+def _read(digest: str | None) -> Quantities:
+    return json.loads(digest) if digest else {}
+
+
+def _step_key(name: str) -> str:
+    return f"stock:{name}"
 
 
 def _inventory_items(plan: Plan, wanted: set[str], caller: Caller) -> Mapping[str, str]:
@@ -126,7 +144,7 @@ def _refused(
     if there == item["quantity"]:
         # Also what an earlier call wrote whose answer was lost.
         return None
-    if plan.everything:
+    if plan.everything or there == _lost(plan, name, item):
         return {**item, "changeFromQuantity": there}
     return DriftError(
         f"The stock of variant {_variant(plan, item)} is {there} in Shopify, not {item['changeFromQuantity']} as it was"

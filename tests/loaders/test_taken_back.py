@@ -1,0 +1,168 @@
+"""A change that was on its way, and that the source took back before it had landed whole: Shopify follows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from graftport_dagster.records import ResourceType
+from tests.loaders.test_customers import consent, customer
+from tests.loaders.test_orders import order
+
+CUSTOMERS, ORDERS, PRODUCTS = ResourceType.CUSTOMERS, ResourceType.ORDERS, ResourceType.PRODUCTS
+World = Any
+Make = Callable[..., dict[str, Any]]
+
+
+def outcomes(tally: Any) -> dict[str, int]:
+    return {str(outcome): number for outcome, number in tally.outcomes.items()}
+
+
+def lose(world: World, kind: ResourceType, operation: str) -> None:
+    """A load of which Shopify executes that operation, and no answer to it comes through."""
+    patience, world.patience_seconds = world.patience_seconds, 0.2
+    world.fault("hangup_after_commit", operation, times=20)
+    assert outcomes(world.load(kind)) == {"unknown": 1}
+    world.patience_seconds = patience
+    world.calm()
+
+
+def tags(world: World, kind: str) -> Any:
+    (one,) = world.objects(kind)
+    return one["tags"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "object_kind", "make", "operation"),
+    [
+        (ORDERS, "Order", order, "orderUpdate"),
+        (CUSTOMERS, "Customer", customer, "customerSet"),
+    ],
+)
+def test_an_update_that_was_executed_unheard_and_is_taken_back_is_undone(
+    world: World, kind: ResourceType, object_kind: str, make: Make, operation: str
+) -> None:
+    world.stage(kind, {"1": make()})
+    world.load(kind)
+    world.stage(kind, {"1": make(tags=["new"])})
+    lose(world, kind, operation)
+    assert tags(world, object_kind) == ["new"]
+    world.stage(kind, {"1": make()})
+    assert outcomes(world.load(kind)) == {"updated": 1}
+    assert tags(world, object_kind) == ["imported"]
+    assert world.incomplete() == []
+    assert outcomes(world.load(kind)) == {}
+
+
+def metafields(value: str) -> list[dict[str, Any]]:
+    return [{"namespace": "custom", "key": "tier", "type": "single_line_text_field", "value": value}]
+
+
+def tier(world: World) -> str:
+    (one,) = world.objects("Customer")
+    return next(str(field["value"]) for field in one["metafields"] if field["key"] == "tier")
+
+
+def test_a_step_that_was_executed_unheard_and_is_taken_back_is_undone(world: World) -> None:
+    world.stage(CUSTOMERS, {"1": customer()})
+    world.load(CUSTOMERS)
+    world.stage(CUSTOMERS, {"1": customer(metafields=metafields("new"))})
+    lose(world, CUSTOMERS, "metafieldsSet")
+    assert tier(world) == "new"
+    world.stage(CUSTOMERS, {"1": customer()})
+    assert outcomes(world.load(CUSTOMERS)) == {"updated": 1}
+    assert tier(world) == "gold"
+    assert outcomes(world.load(CUSTOMERS)) == {}
+
+
+def test_what_landed_before_a_later_step_was_refused_is_undone_once_it_is_taken_back(world: World) -> None:
+    world.stage(CUSTOMERS, {"1": customer()})
+    world.load(CUSTOMERS)
+    changed = customer(
+        tags=["new"],
+        metafields=metafields("new"),
+        emailMarketingConsent=consent("UNSUBSCRIBED", "2999-01-01T00:00:00Z"),
+    )
+    world.stage(CUSTOMERS, {"1": changed})
+    assert outcomes(world.load(CUSTOMERS)) == {"errored": 1}
+    assert (tags(world, "Customer"), tier(world)) == (["new"], "new")
+    world.stage(CUSTOMERS, {"1": customer()})
+    assert outcomes(world.load(CUSTOMERS)) == {"updated": 1}
+    assert (tags(world, "Customer"), tier(world)) == (["imported"], "gold")
+    assert outcomes(world.load(CUSTOMERS)) == {}
+
+
+def levels(world: World) -> list[int]:
+    (product,) = world.objects("Product")
+    return [sum(variant["levels"].values()) for variant in product["variants"]]
+
+
+def test_stock_that_was_written_unheard_and_is_taken_back_is_not_left_as_it_was_sent(
+    world: World, make_product: Make
+) -> None:
+    world.stage(PRODUCTS, {"p": make_product("P", quantity=5)})
+    world.load(PRODUCTS)
+    world.stage(PRODUCTS, {"p": make_product("P", quantity=7)})
+    lose(world, PRODUCTS, "inventorySetQuantities")
+    assert levels(world) == [7, 7]
+    world.stage(PRODUCTS, {"p": make_product("P", quantity=5)})
+    assert outcomes(world.load(PRODUCTS)) == {"updated": 1}
+    assert levels(world) == [5, 5]
+    assert outcomes(world.load(PRODUCTS)) == {}
+
+
+def test_stock_is_compared_with_what_was_written_before_the_record_had_landed_whole(
+    world: World, make_product: Make
+) -> None:
+    world.stage(PRODUCTS, {"p": make_product("P", quantity=5)})
+    world.load(PRODUCTS)
+    published = make_product("P", quantity=7) | {"publications": ["Online Store", "Point of Sale"]}
+    world.stage(PRODUCTS, {"p": published})
+    world.patience_seconds = 0.2
+    world.fault("hangup_before_commit", "publishablePublish", times=20)
+    assert outcomes(world.load(PRODUCTS)) == {"unknown": 1}
+    world.calm()
+    assert levels(world) == [7, 7]
+    world.patience_seconds = 20
+    world.stage(PRODUCTS, {"p": published | make_product("P", quantity=6)})
+    assert outcomes(world.load(PRODUCTS)) == {"updated": 1}
+    assert levels(world) == [6, 6]
+
+
+class DiedError(BaseException):
+    """The process is no more, in the middle of a call."""
+
+
+def test_an_update_in_the_middle_of_which_the_process_died_is_undone_once_it_is_taken_back(world: World) -> None:
+    world.stage(ORDERS, {"1": order()})
+    world.load(ORDERS)
+    world.stage(ORDERS, {"1": order(tags=["new"])})
+
+    def dies() -> bool:
+        if tags(world, "Order") == ["new"]:
+            raise DiedError
+        return False
+
+    world.fault("slow", "orderUpdate", milliseconds=500)
+    with pytest.raises(DiedError):
+        world.load(ORDERS, should_stop=dies)
+    world.stage(ORDERS, {"1": order()})
+    assert outcomes(world.load(ORDERS)) == {"updated": 1}
+    assert tags(world, "Order") == ["imported"]
+
+
+def test_a_filtered_update_that_was_executed_unheard_and_is_taken_back_is_undone(world: World) -> None:
+    only_tags = {"customers": ("tags",)}
+    world.stage(CUSTOMERS, {"1": customer()})
+    world.load(CUSTOMERS)
+    world.stage(CUSTOMERS, {"1": customer(tags=["new"], note="other")})
+    world.patience_seconds = 0.2
+    world.fault("hangup_after_commit", "customerSet", times=20)
+    assert outcomes(world.load(CUSTOMERS, field_filter=only_tags)) == {"unknown": 1}
+    world.calm()
+    world.patience_seconds = 20
+    world.stage(CUSTOMERS, {"1": customer(note="other")})
+    assert outcomes(world.load(CUSTOMERS, field_filter=only_tags)) == {"updated": 1}
+    (there,) = world.objects("Customer")
+    assert (there["tags"], there["note"]) == (["imported"], "n")
+    assert outcomes(world.load(CUSTOMERS, field_filter=only_tags)) == {"unchanged": 1}

@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql.selectable import FromClause
 
 from graftport_dagster.errors import ErrorClass, TransientError
 from graftport_dagster.records import Outcome, Phase, RecordKey, ResourceType, Run
@@ -28,7 +29,7 @@ from graftport_dagster.store.attempts import Fault, describe
 from graftport_dagster.store.columns import among
 from graftport_dagster.store.database import put
 from graftport_dagster.store.selection import OPEN_STATUSES, is_open
-from graftport_dagster.store.tables import incomplete_records, waits
+from graftport_dagster.store.tables import incomplete_records, source_records, waits
 
 # After each failed try; then it is left for a person.
 RETRY_MINUTES = (1, 10, 10, 30, 30, 30, 180, 180)
@@ -66,8 +67,11 @@ class Failure:
 def set_aside(connection: Connection, place: Place, run: Run, failures: Sequence[Failure], now: datetime) -> None:
     """Opens an incomplete record for each failure, or refreshes the open one.
 
-    A failure of another payload than the open one's supersedes it: its tries begin anew.
+    A failure of another payload than the open one's supersedes it: its tries begin anew. Not so a replay's where the
+    open one is of what is read now, unless it is not known what became of it.
     """
+    overtaken = _overtaken(connection, place, run, [failure.source_id for failure in failures])
+    failures = [one for one in failures if one.source_id not in overtaken or one.outcome is Outcome.UNKNOWN]
     if not failures:
         return
     ids = [failure.source_id for failure in failures]
@@ -164,7 +168,9 @@ def resolve(
     connection: Connection, place: Place, run: Run, source_ids: Sequence[str], now: datetime, *,
     resolution: str = "succeeded", status: str = "resolved",
 ) -> None:  # fmt: skip
-    """Closes the open incomplete records of these records at this place."""
+    """Closes the open incomplete records of these records at this place; a replay not those of what is read now."""
+    overtaken = _overtaken(connection, place, run, source_ids)
+    source_ids = [source_id for source_id in source_ids if source_id not in overtaken]
     if not source_ids:
         return
     connection.execute(
@@ -174,6 +180,32 @@ def resolve(
     )
     if place.phase is Phase.LOAD:
         _forget_waits(connection, place, source_ids)
+
+
+def _overtaken(connection: Connection, place: Place, run: Run, source_ids: Sequence[str]) -> set[str]:
+    """Those of the records of a replay that are open for what the source has now, and the replay for what it had."""
+    if not run.replay_of or not source_ids:
+        return set()
+    now, then = source_records.alias(), source_records.alias()
+    query = (
+        select(_columns.source_id)
+        .join(now, _same_record(now))
+        .join(then, _same_record(then))
+        .where(
+            _at(place), is_open(), among(_columns.source_id, source_ids),
+            now.c.dry_run_id == "", now.c.payload_hash == _columns.source_hash,
+            then.c.dry_run_id == run.run_id, then.c.payload_hash != _columns.source_hash,
+        )
+    )  # fmt: skip
+    return set(connection.execute(query).scalars())
+
+
+def _same_record(source: FromClause) -> ColumnElement[bool]:
+    return and_(
+        source.c.migration == _columns.migration,
+        source.c.resource_type == _columns.resource_type,
+        source.c.source_id == _columns.source_id,
+    )
 
 
 def supersede(

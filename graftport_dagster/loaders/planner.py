@@ -43,7 +43,7 @@ class Planner:
         parts = loads.parts(slug, self._context.store_gid, self._loader.resource_type, ids)
         steps = self._done_steps(batch)
         done = _set(batch, steps)
-        referred = self._referred(batch)
+        referred = self._referred(batch, done, parts)
         identities = self._identities(referred)
         snapshots = self._snapshots(batch)
         plans: list[Plan] = []
@@ -102,11 +102,15 @@ class Planner:
             if group in wanted and (is_all or digest != record.landed_groups.get(group))
         }
 
-    def _referred(self, batch: Sequence[LoadInput]) -> dict[str, "tuple[RecordKey, ...] | RecordError"]:
+    def _referred(
+        self, batch: Sequence[LoadInput], done: Set[str], parts: Mapping[str, Mapping[RecordKey, Identity]]
+    ) -> dict[str, "tuple[RecordKey, ...] | RecordError"]:
+        """What each record refers to in that which is to be sent of it."""
         referred: dict[str, tuple[RecordKey, ...] | RecordError] = {}
         for record in batch:
             try:
-                found = references(record.payload) if record.may_refer else ()
+                given = self._selected(record, self._groups(record, done), parts.get(record.source_id, {}))
+                found = references(given) if record.may_refer else ()
             except RecordError as error:
                 referred[record.source_id] = error
             else:
@@ -192,7 +196,7 @@ class Planner:
         if self._loader.resource_type in _OF_COLLECTIONS:
             check_membership(self._loader.resource_type, record.payload, self._context.migration.settings)
         groups = self._groups(record, {record.source_id} if known.is_set else set())
-        envelope = record.payload if groups is None else self._selected(record, groups, known)
+        envelope = self._selected(record, groups, known.parts)
         is_new = not has_landed or not record.gid
         in_doubt = MAIN_STEP in opened or known.done_steps.get(MAIN_STEP, record.payload_hash) != record.payload_hash
         if known.referred:
@@ -243,9 +247,13 @@ class Planner:
         end = self._routes.end_of(redirect["path"], redirect["target"])
         return {**envelope, "input": {**redirect, "target": end}}
 
-    def _selected(self, record: LoadInput, groups: Collection[str], known: "_Known") -> JsonObject:
+    def _selected(
+        self, record: LoadInput, groups: Collection[str] | None, parts: Mapping[RecordKey, Identity]
+    ) -> JsonObject:
+        if groups is None:
+            return record.payload
         kind = self._loader.resource_type
-        new = unknown_variants(record.source_id, record.payload, known.parts) if kind is ResourceType.PRODUCTS else ()
+        new = unknown_variants(record.source_id, record.payload, parts) if kind is ResourceType.PRODUCTS else ()
         return select(kind, record.payload, groups, frozenset(new))
 
     def _changed(self, record: LoadInput, groups: Mapping[str, str] | None, *, in_doubt: bool) -> frozenset[str]:

@@ -158,3 +158,14 @@ def test_one_record_that_shopify_refuses_keeps_no_other_back(world: World, make_
     assert levels(world, "q") == [8, 8]
     (incomplete,) = world.incomplete()
     assert incomplete["code"] == "INVALID_QUANTITY_TOO_HIGH"
+
+
+def test_a_feed_of_prices_does_not_wait_for_a_collection_that_it_does_not_send(
+    world: World, make_product: Make, reference: Make
+) -> None:
+    world.stage(PRODUCTS, {"p": make_product("P")})
+    world.load(PRODUCTS)
+    world.stage(PRODUCTS, {"p": make_product("P", price="12.00", collections=[reference("collections", "c")])})
+    assert outcomes(world.load(PRODUCTS, field_filter={"products": ("price",)})) == {"updated": 1}
+    assert {variant["price"] for variant in world.objects("ProductVariant")} == {"12.00"}
+    assert outcomes(world.load(PRODUCTS)) == {"held": 1}

@@ -54,6 +54,7 @@ class Found:
     """An object that is there already. `identity`: the value of its graftport id, "" if it has none.
 
     `parts`: those of the record's parts that were found with it. `created_at`: when it was made, where Shopify says so.
+    `answer`: what an update would answer, where the object is already as that would make it, so that none is sent.
     """
 
     gid: str
@@ -61,6 +62,7 @@ class Found:
     identity: str = ""
     parts: tuple[Identity, ...] = ()
     created_at: datetime | None = None
+    answer: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ class RedirectLoader:
         node = self._at(str(redirect["path"]), caller)
         if node is None:
             return None
-        return Found(node["id"], node["path"], plan.identity if node["target"] == redirect["target"] else "")
+        if node["target"] != redirect["target"]:
+            return Found(node["id"], node["path"])
+        return Found(node["id"], node["path"], plan.identity, answer={"urlRedirect": node})
 
     def _at(self, path: str, caller: Caller) -> JsonObject | None:
         quoted = path.replace("\\", "\\\\").replace("'", "\\'")

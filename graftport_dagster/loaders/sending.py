@@ -249,6 +249,8 @@ class Sender:
         if not is_ours and (found.identity or self._context.migration.options.adopt_existing == "never"):
             return Sent(plan, error=_occupied(error, found))
         plan = self._loader.prepare(_taken(plan, found), caller)
+        if found.answer is not None:
+            return Sent(plan, self._loader.landed(plan, found.answer, caller), is_adopted=not is_ours)
         if not is_ours and self._loader.has_identifier:
             # First of all it is made ours, so that no second record takes it over too.
             own = {"ownerId": found.gid, **id_metafield(plan.identity), "compareDigest": None}

@@ -147,3 +147,16 @@ def test_a_file_whose_answer_is_lost_doubles_nothing(world: World, operation: st
     assert len(world.objects("UrlRedirect")) == 5
     assert world.incomplete() == []
     assert outcomes(world.load(REDIRECTS)) == {}
+
+
+def test_a_redirect_whose_answer_was_lost_costs_one_more_write(world: World) -> None:
+    stage(world, a=("/a", "/b"))
+    world.fault("hangup_after_commit", "urlRedirectCreate")
+    assert outcomes(world.load(REDIRECTS)) == {"unknown": 1}
+    before = len(world.calls())
+    assert outcomes(world.load(REDIRECTS)) == {"created": 1}
+    assert world.calls()[before:] == ["urlRedirectCreate"]
+    assert there(world) == {"/a": "/b"}
+    stage(world, a=("/a", "/c"))
+    assert outcomes(world.load(REDIRECTS)) == {"updated": 1}
+    assert there(world) == {"/a": "/c"}

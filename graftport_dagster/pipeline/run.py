@@ -433,11 +433,11 @@ def finish_run(store: RecordStore, run_id: str, *, canceled: bool = False, migra
         settle_files(store, migration, run)
     items = store.runs.items(run_id)
     first_error = next((item.first_error for item in items if item.first_error), "")
-    run = store.runs.finish(run_id, Result.CANCELED if canceled else run_result(items), first_error)
+    # Nobody looks again at a run that has ended, so that is said last.
     if run.options.dry_run:
         store.runs.drop_dry_run(run_id)
-        return run
-    store.incomplete.unclaim(run)
-    if run.replay_of:
-        store.replays.drop(run)
-    return run
+    else:
+        store.incomplete.unclaim(run)
+        if run.replay_of:
+            store.replays.drop(run)
+    return store.runs.finish(run_id, Result.CANCELED if canceled else run_result(items), first_error)

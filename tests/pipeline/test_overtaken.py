@@ -1,14 +1,16 @@
-"""A replay beside what is newer: it mends what it repeats, and says nothing of what it did not try."""
+"""A replay beside what is newer, which it says nothing of; and what a run holds for itself until it has ended."""
 
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
 
 from graftport_dagster import pipeline
 from graftport_dagster.migration import Defaults, Destination, FileSpec, Migration
 from graftport_dagster.pipeline import plan_replay
-from graftport_dagster.records import ResourceType, RunOptions
+from graftport_dagster.records import Phase, ResourceType, RunOptions
 from graftport_dagster.source_settings import FilesSettings
 
 REDIRECTS = ResourceType.REDIRECTS
@@ -121,3 +123,54 @@ def test_a_replay_closes_what_it_repeats_and_what_is_older(redirects: Shop) -> N
     use(redirects, '{"input": {"path": path, "target": "/short"}}')
     assert replay(redirects, "run-1")["load"].counts["created"] == 1
     assert open_now(redirects) == []
+
+
+def dies_at(shop: Shop, moment: str, run_id: str) -> None:
+    """The process that ends a run dies at that statement; the next one ends the run as it finds it."""
+    with shop.store._database.write() as connection:
+        connection.execute(text(f"CREATE TRIGGER dies BEFORE {moment} BEGIN SELECT RAISE(ABORT, 'died'); END"))
+    with pytest.raises(DatabaseError, match="died"):
+        pipeline.finish_run(shop.store, run_id)
+    with shop.store._database.write() as connection:
+        connection.execute(text("DROP TRIGGER dies"))
+    pipeline.finish_run(shop.store, run_id, canceled=True)
+
+
+def rows_of(shop: Shop, run_id: str) -> int:
+    """Rows that a run holds for itself."""
+    with shop.store._database.read() as connection:
+        held = f"SELECT count(*) FROM source_records WHERE dry_run_id = '{run_id}'"
+        return int(connection.execute(text(held)).scalar_one())
+
+
+def begin(shop: Shop, run_id: str, phase: Phase, asked: RunOptions) -> None:
+    with pipeline.open_work(shop.migration, asked, run_id=run_id, store=shop.store) as work:
+        pipeline.run_phase(work, phase, REDIRECTS)
+
+
+def test_a_run_whose_process_dies_while_it_ends_keeps_no_record_claimed(redirects: Shop) -> None:
+    write(redirects, a=f"/{LONG}")
+    run(redirects)
+    begin(redirects, "dying", Phase.EXTRACT, RunOptions(phases=(Phase.EXTRACT, Phase.LOAD)))
+    assert [row["claimed_by"] for row in redirects.incomplete()] == ["dying"]
+    dies_at(redirects, "UPDATE OF claimed_by ON incomplete_records", "dying")
+    assert [(row["status"], row["claimed_by"]) for row in redirects.incomplete()] == [("unresolved", "")]
+
+
+def test_a_dry_run_whose_process_dies_while_it_ends_leaves_no_rows(redirects: Shop) -> None:
+    write(redirects, a="/1")
+    begin(redirects, "dying", Phase.EXTRACT, RunOptions(dry_run=True))
+    assert rows_of(redirects, "dying") == 1
+    dies_at(redirects, "DELETE ON source_records", "dying")
+    assert rows_of(redirects, "dying") == 0
+
+
+def test_a_replay_whose_process_dies_while_it_ends_leaves_no_rows(redirects: Shop) -> None:
+    use(redirects, '$error("not yet")')
+    write(redirects, a="/1")
+    run(redirects)
+    asked = plan_replay(redirects.store, redirects.migration, "run-1", RunOptions(replay_of="run-1")).options
+    begin(redirects, "dying", Phase.TRANSFORM, asked)
+    assert rows_of(redirects, "dying") == 1
+    dies_at(redirects, "DELETE ON source_records", "dying")
+    assert rows_of(redirects, "dying") == 0

@@ -199,12 +199,16 @@ def run_phase(work: Work, phase: Phase, resource_type: ResourceType) -> RunItem:
         work.store.runs.finish_item(failed if earlier is None else replace(failed, counts=earlier.counts))
         raise
     item = _concluded(work, item, did if earlier is None else _together(earlier, did))
+    is_broken = item.error_class is not None
     if earlier is not None:
-        item = replace(item, started_at=earlier.started_at)
+        # What stopped the first pass is still true of what that did not reach.
+        first = earlier if earlier.error_class is not None and not is_broken else item
+        item = replace(item, started_at=earlier.started_at, error_class=first.error_class,
+                       first_error=first.first_error, result=first.result)  # fmt: skip
     work.store.runs.finish_item(item)
     if did.fatal is not None:
         raise did.fatal
-    if item.error_class is not None:
+    if is_broken:
         raise ConservationError(item.first_error)
     return item
 

@@ -99,3 +99,22 @@ def test_one_failed_record_of_a_type_that_has_landed_does_not_fail_the_type(shop
     only = {"resource_types": (ResourceType.PRODUCTS,), "source_ids": (taken["source_id"],), "phases": (Phase.LOAD,)}
     item = shop.run(**only).items["products load"]
     assert (counts(item), item.result) == ({"in_scope": 1, "errored": 1}, Result.COMPLETED_WITH_ERRORS)
+
+
+def test_a_pass_for_released_records_that_goes_well_does_not_hide_that_the_first_one_failed(shop: Shop) -> None:
+    in_order(shop, "run", "redirects")
+    in_order(shop, "before", "collections", "products")
+    requests.post(f"{shop.url}/_simulator/revoke", json={"token": "anything"}, timeout=10).raise_for_status()
+    with (
+        pytest.raises(GraftportError),
+        pipeline.open_work(shop.migration, RunOptions(), run_id="failed", store=shop.store) as work,
+    ):
+        pipeline.run_phase(work, Phase.LOAD, REDIRECTS)
+    requests.post(f"{shop.url}/_simulator/revoke", json={"restore": "anything"}, timeout=10).raise_for_status()
+    (before,) = shop.store.runs.items("failed")
+    assert before.result is Result.FAILED
+    with pipeline.open_work(shop.migration, WAITING, run_id="failed", store=shop.store) as work:
+        item = pipeline.run_phase(work, Phase.LOAD, REDIRECTS)
+    assert counts(item)["created"] == 97
+    assert (item.result, item.first_error, item.error_class) == (Result.FAILED, before.first_error, before.error_class)
+    assert shop.store.runs.items("failed") == [item]

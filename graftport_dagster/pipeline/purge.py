@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from graftport_dagster.errors import ConfigurationError
+from graftport_dagster.errors import ConfigurationError, LeaseHeldError
 from graftport_dagster.loaders.loader import LEASE_SECONDS
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, ResourceType, Run, RunOptions, shown_id
@@ -48,17 +48,18 @@ def purge_customer(store: RecordStore, migration: Migration, wanted: str, *, dry
 
     Raises ConfigurationError where nothing is known of such a customer, LeaseHeldError while a run is at work.
     """
-    found = store.forgetting.find(migration.slug, wanted)
-    files = list(_files_with(store, migration, found))
-    if not found.records and not files:
-        raise ConfigurationError(
-            f"Nothing that {migration.slug} has read is of such a customer.", code="NO_CUSTOMER",
-            hint="Give the id that the customer has in the source, or the whole mail address.",
-        )  # fmt: skip
-    removed = _forget(store, migration, found, everything=False, dry_run=dry_run)
-    if not dry_run:
-        for path in files:
-            _blot_file(path, found)
+    with _nobody_at_work(store, migration):
+        found = store.forgetting.find(migration.slug, wanted)
+        files = list(_files_with(store, migration, found))
+        if not found.records and not files:
+            raise ConfigurationError(
+                f"Nothing that {migration.slug} has read is of such a customer.", code="NO_CUSTOMER",
+                hint="Give the id that the customer has in the source, or the whole mail address.",
+            )  # fmt: skip
+        removed = _forget(store, migration, found, everything=False, dry_run=dry_run)
+        if not dry_run:
+            for path in files:
+                _blot_file(path, found)
     return _told(migration, found, removed | _number("files", len(files)), dry_run=dry_run)
 
 
@@ -67,12 +68,13 @@ def purge_everything(store: RecordStore, migration: Migration, *, dry_run: bool)
 
     Raises LeaseHeldError while a run is at work.
     """
-    found = store.forgetting.everything(migration.slug)
-    folders = [folder for run in store.runs.list(migration.slug) if (folder := report_folder(run.run_id)).is_dir()]
-    removed = _forget(store, migration, found, everything=True, dry_run=dry_run)
-    if not dry_run:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+    with _nobody_at_work(store, migration):
+        found = store.forgetting.everything(migration.slug)
+        folders = [folder for run in store.runs.list(migration.slug) if (folder := report_folder(run.run_id)).is_dir()]
+        removed = _forget(store, migration, found, everything=True, dry_run=dry_run)
+        if not dry_run:
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
     return _told(migration, found, removed | _number("reports", len(folders)), dry_run=dry_run)
 
 
@@ -83,8 +85,7 @@ def _number(name: str, count: int) -> dict[str, int]:
 def _forget(
     store: RecordStore, migration: Migration, found: Found, *, everything: bool, dry_run: bool
 ) -> dict[str, int]:
-    with _nobody_at_work(store, migration):
-        removed = store.forgetting.forget(migration.slug, found, everything=everything, dry_run=dry_run)
+    removed = store.forgetting.forget(migration.slug, found, everything=everything, dry_run=dry_run)
     if not dry_run:
         store.forgetting.rewrite()
     return removed
@@ -92,7 +93,15 @@ def _forget(
 
 @contextmanager
 def _nobody_at_work(store: RecordStore, migration: Migration) -> Iterator[None]:
-    """Holds every type, so that no run reads or makes anew what is just being taken out."""
+    """Holds every type, so that no run reads or makes anew what is just being taken out.
+
+    A run between two phases holds none, nor does a dry run: one that goes on is refused all the same.
+    """
+    for going_on in store.runs.list(migration.slug, going_on=True):
+        raise LeaseHeldError(
+            f"Run {going_on.run_id} on {going_on.host or 'an unnamed host'} is at work for {migration.slug}.",
+            hint=f"Wait for it, or end it, also where its process is dead: graftport cancel {going_on.run_id}.",
+        )
     run = Run(
         f"purge-{uuid.uuid4()}", migration.slug, RunOptions(), host=socket.gethostname(), pid=os.getpid(),
     )  # fmt: skip

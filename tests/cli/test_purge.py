@@ -87,3 +87,16 @@ def test_old_runs_go_with_their_reports_by_the_days_given(
 def test_one_thing_at_a_time_is_purged(graftport: Invoke) -> None:
     refused = graftport("purge", "shop", "--all", "--customer", "7", status=2)
     assert "one of them" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("--customer", "7"), ("--all", "--yes")])
+def test_nothing_is_taken_out_while_a_dry_run_or_a_run_between_two_phases_is_at_work(
+    read: RecordStore, told: Callable[..., Any], words: tuple[str, ...]
+) -> None:
+    for run_id, options in (("rehearsal", RunOptions(dry_run=True)), ("load-after", RunOptions())):
+        read.runs.start(Run(run_id, "shop", options))
+        refused = told("purge", "shop", *words, status=1)
+        assert f"Run {run_id} on an unnamed host is at work for shop" in str(refused["errors"])
+        assert read.source_records.count(Dataset("shop"), CUSTOMERS) == 2
+        read.runs.finish(run_id, Result.SUCCEEDED)
+    told("purge", "shop", *words)

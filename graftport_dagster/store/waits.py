@@ -99,7 +99,7 @@ def _never(
             continue
         gone |= {
             (resource_type, name): why
-            for name, why in _gone(connection, migration, resource_type).items()
+            for name, why in _gone(connection, migration, store_gid, resource_type).items()
             if name in wanted
         }
     never = {
@@ -112,7 +112,7 @@ def _never(
     return _spread(held.waits_for, never)
 
 
-def _gone(connection: Connection, migration: str, resource_type: str) -> dict[str, str]:
+def _gone(connection: Connection, migration: str, store_gid: str, resource_type: str) -> dict[str, str]:
     """Source id → why it will not land: left out by the mapping, gone from the source, given up."""
     staged, source, rows = staged_records.c, source_records.c, incomplete_records.c
     found: dict[str, str] = {}
@@ -130,7 +130,7 @@ def _gone(connection: Connection, migration: str, resource_type: str) -> dict[st
     found |= dict.fromkeys(connection.execute(deleted).scalars(), "it is gone from the source")
     given_up = select(rows.source_id, rows.resolution).where(
         rows.migration == migration, rows.resource_type == resource_type, rows.phase == str(Phase.LOAD),
-        rows.status == "discarded",
+        rows.status == "discarded", rows.store_gid == store_gid,
     )  # fmt: skip
     return found | {row[0]: f"it was given up ({row[1]})" for row in connection.execute(given_up)}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from graftport_dagster.errors import MissingReferenceError
+from graftport_dagster.errors import LoadRejectedError, MissingReferenceError
 from graftport_dagster.records import Identity, Outcome, RecordKey, ResourceType, Run, RunOptions
 from graftport_dagster.store.record_store import (
     Dataset,
@@ -115,3 +115,12 @@ def test_what_was_given_up_never_comes(scene: Scene) -> None:
     scene.hold("b", product("c"))
     scene.store.incomplete.discard("acme", Which(source_ids=("b",)), by="ann", reason="sold out")
     assert "it was given up (sold out)" in scene.judged()["a"][1]
+
+
+def test_what_was_given_up_on_another_store_may_still_come_on_this_one(scene: Scene) -> None:
+    scene.hold("a", product("b"))
+    elsewhere = scene.store.loads.acquire("acme", "gid://shopify/Shop/2", PRODUCTS, scene.run)
+    refused = Settlement("b", Outcome.ERRORED, "p", error=LoadRejectedError("no"))
+    scene.store.loads.settle(elsewhere, scene.run, [refused])
+    scene.store.incomplete.discard("acme", Which(source_ids=("b",)), by="ann", reason="rehearsal only")
+    assert codes(scene.judged(), "a") == ["REFERENCE_PENDING"]

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 
 def handle_of(text: str) -> str:
-    """A text as a handle: plain lower-case letters, digits and single hyphens."""
-    plain = unicodedata.normalize("NFKD", text)
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter)).lower()
-    return re.sub(r"[^\w]+|_", "-", plain).strip("-")
+    """A text as a handle: lower-case letters without accents, digits and single hyphens."""
+    taken_apart = re.sub("[\ufe00-\ufe0f]", "", unicodedata.normalize("NFKD", text))
+    # Accents go; marks of other scripts (the voicing of kana, vowels of Hindi and Thai) make other words.
+    plain = unicodedata.normalize("NFC", re.sub("[\u0300-\u036f]", "", taken_apart)).lower()
+    kept = (letter if letter.isalnum() or unicodedata.category(letter) in ("Mn", "Mc") else "-" for letter in plain)
+    return re.sub("-+", "-", "".join(kept)).strip("-")
 
 
 def free_handle(wanted: str, is_taken: Callable[[str], bool]) -> str:

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+from graftport_dagster.simulator.handles import handle_of
+
 MEMBERS = (
     "collection { id handle sources { id title } products(first: 9) { nodes { title } } } userErrors { field message }"
 )
@@ -155,3 +159,13 @@ def test_a_rule_over_numbers_needs_one(shop: Any) -> None:
     given = {"title": "C", "ruleSet": {"appliedDisjunctively": False, "rules": [rule]}}
     errors = shop.errors("collectionCreate", {"input": given}, codes=False)
     assert [it["field"] for it in errors] == [["ruleSet", "rules", "0", "condition"]]
+
+
+@pytest.mark.parametrize("pair", [("ガラス", "カラス"), ("की", "का"), ("ป่า", "ปา")])
+def test_titles_that_differ_by_marks_of_their_script_have_handles_that_differ(pair: tuple[str, str]) -> None:
+    assert handle_of(pair[0]) != handle_of(pair[1])
+
+
+@pytest.mark.parametrize(("title", "handle"), [("Crème Brûlée", "creme-brulee"), ("I ❤️ NY", "i-ny"), ("_a__b_", "a-b")])
+def test_a_handle_has_no_accents_and_no_signs(title: str, handle: str) -> None:
+    assert handle_of(title) == handle

@@ -25,7 +25,16 @@ from graftport_dagster.loaders.answered import Answered, Carried, GoneError, Joi
 from graftport_dagster.loaders.bulk import Bulk
 from graftport_dagster.loaders.bulk_operation import Heard, Limits
 from graftport_dagster.loaders.drift import look
-from graftport_dagster.loaders.plan import MAIN_STEP, PUBLISH_STEP, Landed, LoadContext, Loader, Plan, Repeats
+from graftport_dagster.loaders.plan import (
+    GONE_FROM_SOURCE,
+    MAIN_STEP,
+    PUBLISH_STEP,
+    Landed,
+    LoadContext,
+    Loader,
+    Plan,
+    Repeats,
+)
 from graftport_dagster.loaders.planner import Planner
 from graftport_dagster.loaders.sending import Sender, Spent
 from graftport_dagster.loaders.steps import Course, course, gathered
@@ -218,7 +227,10 @@ class Loading:
             if isinstance(answer, Heard):
                 self._bulk.hear(answer)
             elif isinstance(answer, Sent) and answer.landed is None and answer.error is None:
-                verified.append(answer.plan)
+                if answer.plan.record.source_deleted and not (answer.plan.gid and answer.plan.withdrawal):
+                    settlements.append(self._left(answer))
+                else:
+                    verified.append(answer.plan)
             else:
                 settlements.extend(self._settlements(answer))
         settlements.extend(self._sent(sent) for sent in self._bulk.untold())
@@ -345,6 +357,15 @@ class Loading:
             # A step done says that the whole payload is there; of a filtered update only some groups are.
             steps_done={} if plan.groups is not None else {MAIN_STEP: landed.gid},
         )
+
+    def _left(self, sent: Sent) -> Settlement:
+        """What is gone from the source, and has no object or keeps it, as was just found out."""
+        plan = sent.plan
+        identities = (Identity(self._own(plan), plan.gid), *plan.parts.values()) if plan.gid else ()
+        return self._settlement(
+            plan, outcome=Outcome.SKIPPED, reason=GONE_FROM_SOURCE, identities=identities, steps_released=(MAIN_STEP,),
+            calls=sent.calls, cost=sent.cost,
+        )  # fmt: skip
 
     def _made(self, plan: Plan, landed: Landed) -> dict[str, Any]:
         """What is kept of a main step that is done."""

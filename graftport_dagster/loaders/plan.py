@@ -20,6 +20,8 @@ from graftport_dagster.shopify.refusals import UserError
 from graftport_dagster.store.record_store import Dataset, LoadInput, OpenStep, RecordStore, Selection
 
 MAIN_STEP = "set"
+# Why nothing is sent, in a phrase that groups.
+GONE_FROM_SOURCE = "deleted at the source"
 PUBLISH_STEP = "publish"
 
 

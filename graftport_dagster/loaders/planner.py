@@ -8,10 +8,16 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from graftport_dagster.errors import ConfigurationError, GraftportError, MissingReferenceError, RecordError
+from graftport_dagster.errors import (
+    ConfigurationError,
+    GraftportError,
+    MissingReferenceError,
+    RecordError,
+    UnclearError,
+)
 from graftport_dagster.loaders.groups import field_groups, immutable_fields, select
 from graftport_dagster.loaders.membership import check_membership
-from graftport_dagster.loaders.plan import MAIN_STEP, LoadContext, Loader, Plan
+from graftport_dagster.loaders.plan import GONE_FROM_SOURCE, MAIN_STEP, LoadContext, Loader, Plan
 from graftport_dagster.loaders.references import address, references, resolve
 from graftport_dagster.loaders.routes import Routes
 from graftport_dagster.loaders.steps import course, immutable
@@ -154,8 +160,12 @@ class Planner:
     def _withdrawn(self, record: LoadInput, known: "_Known") -> Plan | Settlement:
         """A record that is gone from the source: never created or updated, withdrawn where the policy says so."""
         policy = self._context.migration.options.on_source_delete
-        if policy == "keep" or not record.gid:
-            return unsent(record, Outcome.SKIPPED, reason="deleted at the source")
+        opened = self._open_steps.get(record.source_id, {}).get(MAIN_STEP)
+        is_unclear = opened is not None and not record.gid and not self._options.dry_run
+        if is_unclear and not self._loader.has_identifier:
+            return unsent(record, Outcome.HELD, reason=UnclearError.held_for, error=_gone_unheard())
+        if not is_unclear and (policy == "keep" or not record.gid):
+            return unsent(record, Outcome.SKIPPED, reason=GONE_FROM_SOURCE)
         plan = Plan(
             record=record,
             envelope=record.payload,
@@ -163,13 +173,15 @@ class Planner:
             gid=record.gid,
             identity=self._identity(record),
             is_new=False,
-            withdrawal=policy,
+            open_step=opened if is_unclear else None,
         )
         # What Shopify never deletes is at least put out of use.
-        for withdrawal in dict.fromkeys((policy, "archive")):
-            plan = replace(plan, withdrawal=withdrawal)
-            if self._loader.withdraw(plan) is not None:
-                return plan
+        for withdrawal in dict.fromkeys((policy, "archive")) if policy != "keep" else ():
+            withdrawn = replace(plan, withdrawal=withdrawal)
+            if self._loader.withdraw(withdrawn) is not None:
+                return withdrawn
+        if is_unclear:
+            return plan
         return unsent(record, Outcome.SKIPPED, reason=f"{self._loader.resource_type} cannot be archived")
 
     def _identity(self, record: LoadInput) -> str:
@@ -369,6 +381,13 @@ class _Known:
     identities: Mapping[RecordKey, Identity]
     done_steps: Mapping[str, str]
     snapshot: Mapping[str, Any]
+
+
+def _gone_unheard() -> UnclearError:
+    return UnclearError(
+        "It was sent, no answer came, and since then it is gone from the source.",
+        hint="Look for it in Shopify, delete it there if it is not wanted, and discard it here.",
+    )
 
 
 def unsent(record: LoadInput, outcome: Outcome, *, reason: str = "", error: Exception | None = None) -> Settlement:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from graftport_dagster.errors import GraftportError, RecordError
 from graftport_dagster.loaders.drift import look
 from graftport_dagster.loaders.masking import masked_diff, masked_envelope
-from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
+from graftport_dagster.loaders.plan import GONE_FROM_SOURCE, Caller, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import Planner, unsent
 from graftport_dagster.loaders.steps import course
 from graftport_dagster.records import JsonObject, Outcome
@@ -129,7 +129,7 @@ class Rehearsal:
         self.rehearsed.outcomes[Outcome.DELETED if plan.withdrawal == "delete" else Outcome.ARCHIVED] += 1
         self.rehearsed.calls += 1
         self.rehearsed.cost += _BASE_COST
-        return Verdict(plan.record.source_id, plan.withdrawal, "deleted at the source", (), _BASE_COST)
+        return Verdict(plan.record.source_id, plan.withdrawal, GONE_FROM_SOURCE, (), _BASE_COST)
 
     def _diff(self, plan: Plan) -> tuple[JsonObject, ...]:
         if plan.is_new:

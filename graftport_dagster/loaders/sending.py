@@ -54,9 +54,14 @@ class Sender:
         self._shop = shop
 
     def must_verify(self, plan: Plan) -> bool:
-        """Whether an earlier call may have made the object, and Shopify can be asked for it by our id."""
+        """Whether an earlier call may have made the object, and Shopify can be asked for it by our id.
+
+        Where it may be called again that is simpler, but not for what is gone from the source.
+        """
         step = plan.open_step
-        return self._loader.has_identifier and step is not None and not step.repeatable and not plan.gid
+        if step is None or plan.gid or not self._loader.has_identifier:
+            return False
+        return not step.repeatable or plan.record.source_deleted
 
     def verify(self, plan: Plan) -> Sent:
         """What became of an earlier call: landed, or the plan as it is to be sent now."""
@@ -203,6 +208,8 @@ class Sender:
         if found is None:
             self._wait_out(plan.open_step)
             return Sent(replace(plan, open_step=None))
+        if plan.record.source_deleted:
+            return Sent(replace(_taken(plan, found), open_step=None))
         if plan.open_step is not None and plan.open_step.payload_hash == plan.record.payload_hash:
             return Sent(plan, Landed(found.gid, found.handle, found.parts))
         return Sent(_taken(plan, found))

@@ -288,6 +288,9 @@ def _settle_incomplete(
     for over in (Outcome.SUPERSEDED, Outcome.ARCHIVED, Outcome.DELETED):
         ids = [one.source_id for one in settled if one.outcome is over and not one.clean]
         set_aside.resolve(connection, place, run, ids, now, resolution=str(over))
+    # Asked for, and either not there or left as it is.
+    left = [one.source_id for one in settled if one.outcome is Outcome.SKIPPED and one.steps_released]
+    set_aside.resolve(connection, place, run, left, now, resolution="gone from the source")
     for reason in {one.reason for one in settled if one.outcome is Outcome.DISCARDED}:
         ids = [one.source_id for one in settled if one.outcome is Outcome.DISCARDED and one.reason == reason]
         set_aside.resolve(connection, place, run, ids, now, resolution=reason, status="discarded")

@@ -119,7 +119,7 @@ def _send(work: Work, loader: Loader, context: LoadContext, shop: Shop, done: Lo
     if done.fatal is not None or work.should_stop():
         done.counts["not_reached"] = to_do - tally.seen
     if done.counts["held"]:
-        done.notes += _judged(work, context.store_gid)
+        done.notes += [*_judged(work, context.store_gid), *_awaited(work, context.store_gid, resource_type)]
 
 
 def _arrange(work: Work, context: LoadContext, shop: Shop, done: Loaded) -> None:
@@ -177,6 +177,15 @@ def _judged(work: Work, store_gid: str) -> list[str]:
         f"{counts[code]} {words}: graftport errors {migration.slug} --group {code}"
         for code, words in told.items()
         if counts.get(code)
+    ]
+
+
+def _awaited(work: Work, store_gid: str, resource_type: ResourceType) -> list[str]:
+    """What of the held records another run is just bringing the rest for, as remarks."""
+    found = work.store.loads.awaited_of_others(work.migration.slug, store_gid, resource_type, work.run)
+    return [
+        f"{count} held records wait for {kind}, which run {run_id} is loading: that run lands them, or the next one."
+        for kind, count, run_id in found
     ]
 
 

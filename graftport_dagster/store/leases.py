@@ -77,6 +77,15 @@ def check(connection: Connection, lease: Lease) -> None:
         raise _lost(lease)
 
 
+def others(connection: Connection, migration: str, store_gid: str, run: Run) -> dict[str, str]:
+    """Resource type → the run that writes it into the store now, of other runs than this one."""
+    query = select(leases).where(
+        _columns.migration == migration, _columns.store_gid == store_gid, _columns.run_id.not_in(("", run.run_id)),
+        _columns.expires_at > database_now(connection),
+    )  # fmt: skip
+    return {row.resource_type: row.run_id for row in connection.execute(query) if not _is_dead(row, run)}
+
+
 def process_mark(pid: int) -> str:
     """Tells this life of a pid on this machine from a later one, and from another machine of the same name.
 

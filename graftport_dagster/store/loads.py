@@ -175,6 +175,15 @@ class Loads:
         with self._database.read() as connection:
             return landing.snapshots(connection, migration, store_gid, resource_type, list(source_ids))
 
+    def awaited_of_others(
+        self, migration: str, store_gid: str, resource_type: ResourceType, run: Run
+    ) -> list[tuple[str, int, str]]:
+        """(type, how many held records wait for some of it, the other run that writes it into the store now)."""
+        with self._database.read() as connection:
+            others = leases.others(connection, migration, store_gid, run)
+            found = waits.awaited(connection, migration, store_gid, str(resource_type)) if others else {}
+        return [(kind, count, others[kind]) for kind, count in sorted(found.items()) if kind in others]
+
     def judge_waits(self, migration: str, store_gid: str, enabled: Sequence[str]) -> dict[str, int]:
         """Marks held records that wait in a circle, or for what never comes; how many, by code."""
         with self._database.write() as connection:

@@ -71,6 +71,20 @@ def judge(connection: Connection, migration: str, store_gid: str, enabled: Colle
     return counts
 
 
+def awaited(connection: Connection, migration: str, store_gid: str, resource_type: str) -> dict[str, int]:
+    """Resource type → how many held records of one type wait for some of it that has not landed."""
+    query = (
+        select(waits.c.for_type, func.count(waits.c.source_id.distinct()))
+        .select_from(waits.outerjoin(identities, _landed()))
+        .where(
+            waits.c.migration == migration, waits.c.store_gid == store_gid, waits.c.resource_type == resource_type,
+            identities.c.gid.is_(None),
+        )
+        .group_by(waits.c.for_type)
+    )  # fmt: skip
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
 def _held(connection: Connection, migration: str, store_gid: str) -> _Held:
     query = (
         select(waits.c.resource_type, waits.c.source_id, waits.c.for_type, waits.c.for_id, waits.c.for_part,

@@ -124,3 +124,21 @@ def test_what_was_given_up_on_another_store_may_still_come_on_this_one(scene: Sc
     scene.store.loads.settle(elsewhere, scene.run, [refused])
     scene.store.incomplete.discard("acme", Which(source_ids=("b",)), by="ann", reason="rehearsal only")
     assert codes(scene.judged(), "a") == ["REFERENCE_PENDING"]
+
+
+def test_what_another_run_is_just_bringing_is_named(scene: Scene) -> None:
+    scene.hold("b", RecordKey("collections", "m"), product("z"))
+    scene.hold("c", RecordKey("collections", "n"))
+
+    def awaited() -> list[tuple[str, int, str]]:
+        return scene.store.loads.awaited_of_others("acme", SHOP, PRODUCTS, scene.run)
+
+    assert awaited() == []
+    other = scene.store.runs.start(Run("run-2", "acme", RunOptions(), host="there", pid=1))
+    lease = scene.store.loads.acquire("acme", SHOP, COLLECTIONS, other)
+    assert awaited() == [("collections", 2, "run-2")]
+    own = [Identity(RecordKey("collections", "n"), "gid://shopify/Collection/1")]
+    scene.store.loads.put_identities("acme", SHOP, own)
+    assert awaited() == [("collections", 1, "run-2")]
+    scene.store.loads.release(lease)
+    assert awaited() == []

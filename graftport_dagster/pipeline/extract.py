@@ -185,7 +185,8 @@ class _Extract:
             return
         if self._done.has_unreadable_ids or not self._source.conclusive(self._type):
             self._done.notes.append(
-                f"{missing} records were not found, but damaged rows may hide them: nothing is taken as deleted."
+                f"{missing} records were not found, but may be there still, among damaged rows or where this reading "
+                "does not reach: nothing is taken as deleted."
             )
             return
         options = self._work.migration.options

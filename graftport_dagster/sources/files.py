@@ -28,7 +28,7 @@ _Files = list[tuple[Path, FileSpec]]
 
 
 class FileSource:
-    """Reads the files that the migration names, relative to `root`.
+    """Reads the files that the migration names, relative to `root` in the folder of the migration file.
 
     A native export gives several types; a plain file named for one that its rows only tell of (Magento's collections
     or redirects) takes its place. `scratch`: where an export's temporary folder goes, the system's by default.
@@ -36,13 +36,15 @@ class FileSource:
     """
 
     def __init__(
-        self, settings: FilesSettings, root: Path, scratch: Path | None = None,
+        self, settings: FilesSettings, folder: Path, scratch: Path | None = None,
         stop: Callable[[], bool] = lambda: False, clock: Clock | None = None, taken: TakenFiles | None = None,
     ) -> None:  # fmt: skip
-        self.root = self._root = root
+        self.root = (folder / settings.root).resolve()
         self._taken = taken or TakenFiles()
         self._were_read: dict[ResourceType, list[LocalFile]] = {}
-        self._web = WebFiles(int(settings.max_download_mb * 2**20), base=root, stop=stop, clock=clock, scratch=scratch)
+        self._web = WebFiles(
+            int(settings.max_download_mb * 2**20), base=folder, stop=stop, clock=clock, scratch=scratch
+        )
         self._limit = int(settings.max_record_mb * 2**20)
         self._plain = {kind: as_list(specs) for kind, specs in settings.files.items()}
         magento = as_list(settings.magento_export) + self._exports_named_as_files()
@@ -200,24 +202,24 @@ class FileSource:
     def _paths(self, spec: FileSpec) -> list[Path]:
         if spec.is_fetched:
             return [self._web.file(spec)]
-        path = self._root / spec.path
+        path = self.root / spec.path
         is_gone = bool(self._taken.named_by(spec.path))
         if path.exists() or not glob.has_magic(spec.path):
             return [] if is_gone and not path.exists() else [path]
         matching = sorted(
             match
-            for match in self._root.glob(spec.path)
-            if match.is_file() and not self._taken.is_ours(match, self._root)
+            for match in self.root.glob(spec.path)
+            if match.is_file() and not self._taken.is_ours(match, self.root)
         )
         if not matching and not is_gone:
-            raise refusal(path, f"No file matches {spec.path}.", "FILE_ABSENT", f"Put it into {self._root}.")
+            raise refusal(path, f"No file matches {spec.path}.", "FILE_ABSENT", f"Put it into {self.root}.")
         return matching
 
     def _name(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else path.name
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
 
     def _relative(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self._root)).as_posix()
+        return Path(os.path.relpath(path, self.root)).as_posix()
 
     def _local(self, resource_type: ResourceType) -> list[LocalFile]:
         paths = dict.fromkeys(

@@ -27,7 +27,7 @@ def open_source(
     """
     settings = migration.source
     if isinstance(settings, FilesSettings):
-        return FileSource(settings, (migration.folder / settings.root).resolve(), stop=stop, taken=taken)
+        return FileSource(settings, migration.folder, stop=stop, taken=taken)
     if isinstance(settings, ShopifySettings):
         return _with_files(ShopifySource(settings, migration.folder, stop=stop), migration, stop, taken)
     if isinstance(settings, SqlSettings):
@@ -49,7 +49,7 @@ def files_of(migration: Migration) -> FileSource | None:
     found = settings if isinstance(settings, FilesSettings) else None
     if found is None and (beside := getattr(settings, "files_beside", None)):
         found = beside()
-    return FileSource(found, (migration.folder / found.root).resolve()) if found else None
+    return FileSource(found, migration.folder) if found else None
 
 
 def _with_files(shop: Source, migration: Migration, stop: Callable[[], bool], taken: TakenFiles | None) -> Source:
@@ -57,4 +57,4 @@ def _with_files(shop: Source, migration: Migration, stop: Callable[[], bool], ta
     beside = migration.source.files_beside() if isinstance(migration.source, WithFiles) else None
     if beside is None:
         return shop
-    return SourceWithFiles(shop, FileSource(beside, (migration.folder / beside.root).resolve(), stop=stop, taken=taken))
+    return SourceWithFiles(shop, FileSource(beside, migration.folder, stop=stop, taken=taken))

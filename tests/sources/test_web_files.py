@@ -95,6 +95,14 @@ def make(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Iter
     assert list(tmp_path.iterdir()) == [], "what was fetched goes with the source"
 
 
+def test_a_secret_in_a_file_is_looked_for_beside_the_migration_file(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("geheim-token", encoding="utf-8")
+    given = FileSpec(path=f"{server.url}/locked/rows.csv", token="file:token")
+    source = FileSource(FilesSettings(files={CUSTOMERS: given}, root="exports"), tmp_path, clock=impatient())
+    assert count(source) > 0
+    source.close()
+
+
 def count(source: FileSource) -> int:
     given = list(source.read(CUSTOMERS, None))
     assert all(isinstance(item, SourceRecord) for item in given)

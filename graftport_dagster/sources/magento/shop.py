@@ -56,8 +56,7 @@ class MagentoSource:
         self._trade = Trade(self._client, settings.gift_cards_path)
         self._cursors: dict[ResourceType, JsonObject] = {}
         beside = settings.files_beside()
-        root = (folder / settings.root).resolve()
-        self.files = self._files = None if beside is None else FileSource(beside, root, stop=stop, taken=taken)
+        self.files = self._files = None if beside is None else FileSource(beside, folder, stop=stop, taken=taken)
         self._in_files = frozenset(beside.files if beside else ())
 
     def resource_types(self) -> tuple[ResourceType, ...]:

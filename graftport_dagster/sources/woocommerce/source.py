@@ -49,8 +49,7 @@ class WooCommerceSource:
         self._asking = Asking(settings, folder, stop=stop, clock=clock)
         self._whole = Whole(self._asking, settings)
         beside = settings.files_beside()
-        root = (folder / settings.root).resolve()
-        self.files = self._files = FileSource(beside, root, stop=stop, taken=taken) if beside else None
+        self.files = self._files = FileSource(beside, folder, stop=stop, taken=taken) if beside else None
         self._from_files = self._files.resource_types() if self._files else ()
         self._cursors: dict[ResourceType, JsonObject] = {}
 

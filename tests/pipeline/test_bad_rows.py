@@ -81,6 +81,16 @@ def _no_result(rows: Rows, *, broken: bool) -> None:
     rows.mapping('{"input"', 'sku <= "p00003" ? {"input"') if broken else rows.mapping()
 
 
+def _without_end(rows: Rows, *, broken: bool) -> None:
+    endless = '($f := function($x) { $f($x + 1) }; sku > "p00003" ? $f(1) : {"input"'
+    rows.mapping('{"input"', endless)
+    if not broken:
+        rows.mapping()
+        return
+    path = rows.shop.folder / "mappings" / "products.jsonata"
+    path.write_text(path.read_text(encoding="utf-8") + ")", encoding="utf-8")
+
+
 def _handle_taken(rows: Rows, *, broken: bool) -> None:
     if broken:
         for handle in BAD:
@@ -129,6 +139,7 @@ CAUSES: list[tuple[Break, Phase, str, str, str]] = [
     (_no_rule, Phase.TRANSFORM, "DataError", "D3137", "another mapping"),
     (_not_in_the_schema, Phase.TRANSFORM, "DataError", "", "another mapping"),
     (_no_result, Phase.TRANSFORM, "DataError", "NO_RESULT", "another mapping"),
+    (_without_end, Phase.TRANSFORM, "DataError", "D1012", "another mapping"),
     (_handle_taken, Phase.LOAD, "DataError", "ALREADY_THERE", NOTHING),
     (_throttled, Phase.LOAD, "RateLimitError", "THROTTLED", "have passed"),
     (_no_answer, Phase.LOAD, "UnknownOutcomeError", "HTTP_503", "have passed"),
@@ -154,7 +165,12 @@ def rows(shop: Any) -> Iterator[Rows]:
 
 
 @pytest.mark.parametrize(
-    ("cause", "phase", "error_class", "code", "told"), CAUSES, ids=[cause.__name__[1:] for cause, *_ in CAUSES]
+    ("cause", "phase", "error_class", "code", "told"),
+    [
+        # It takes seconds of processor time for each of the three, which is what it is about.
+        pytest.param(*one, id=one[0].__name__[1:], marks=[pytest.mark.slow] * (one[0] is _without_end))
+        for one in CAUSES
+    ],
 )
 def test_of_n_rows_k_are_set_aside_and_a_retry_sends_k(
     rows: Rows, cause: Break, phase: Phase, error_class: str, code: str, told: str
@@ -189,6 +205,31 @@ def test_of_n_rows_k_are_set_aside_and_a_retry_sends_k(
     assert rows.shop.incomplete() == []
     assert rows.ids() == [f"p{number:05}" for number in range(ALL)]
     assert rows.run().run.result is Result.UNCHANGED
+
+
+STOPS = {"token_revoked": "InvalidAccessTokenError", "variant_limit": "RateLimitError"}
+
+
+@pytest.mark.parametrize("fault", STOPS)
+def test_what_stops_a_type_leaves_the_rest_pending_and_the_next_run_sends_exactly_that(rows: Rows, fault: str) -> None:
+    rows.fault(fault, operation="productSet")
+    first = rows.run()
+    items = rows.shop.store.runs.items(first.run.run_id)
+    stopped = next(item for item in items if item.phase is Phase.LOAD)
+    assert str(stopped.error_class) == STOPS[fault]
+    assert stopped.first_error
+    assert stopped.counts["created"] == ALL - len(BAD)
+    assert stopped.counts["errored"] + stopped.counts["not_reached"] == len(BAD)
+
+    rows.fault()
+    restored = {"restore": "anything"}
+    requests.post(f"{rows.shop.url}/_simulator/revoke", json=restored, timeout=10).raise_for_status()
+    before = rows.sent()
+    again = rows.run()
+    assert rows.sent() - before == len(BAD)
+    assert again.run.result is Result.SUCCEEDED
+    assert rows.shop.incomplete() == []
+    assert rows.ids() == [f"p{number:05}" for number in range(ALL)]
 
 
 def is_named(rows: Rows, bad: set[str], phase: Phase, error_class: str, code: str) -> None:

@@ -8,11 +8,12 @@ whether it is then sent or held says `options.drift` in the migration file.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
-from graftport_dagster.errors import DriftError
+from graftport_dagster.errors import ConfigurationError, DriftError
 from graftport_dagster.loaders.groups import CONTENT, field_groups
 from graftport_dagster.loaders.plan import Caller, LoadContext, Loader, Plan
 from graftport_dagster.loaders.planner import unsent
@@ -83,7 +84,7 @@ def look(
     watched = [plan for plan in plans if _overwrites(plan, loader.unwatched_groups)]
     if not watched:
         return kept, []
-    edited = dict(_edited(loader, caller, watched))
+    edited = dict(_edited(loader, caller, watched, _lost(context, watched)))
     if not edited:
         return kept, []
     held = context.migration.options.drift == "hold"
@@ -98,12 +99,27 @@ def _overwrites(plan: Plan, unwatched: frozenset[str]) -> bool:
     return is_update and bool(plan.changed - unwatched)
 
 
-def _edited(loader: Watching, caller: Caller, plans: Sequence[Plan]) -> Iterator[tuple[str, list[str]]]:
+def _lost(context: LoadContext, plans: Sequence[Plan]) -> dict[str, JsonObject]:
+    """GID → what an update of ours wrote, or may have written, whose answer never came."""
+    found = {}
+    for plan in plans:
+        if plan.open_step is not None and plan.open_step.payload_hash != plan.record.payload_hash:
+            # One that was purged says nothing.
+            with suppress(ConfigurationError):
+                found[plan.gid] = context.store.payload(plan.open_step.payload_hash)["input"]
+    return found
+
+
+def _edited(
+    loader: Watching, caller: Caller, plans: Sequence[Plan], lost: Mapping[str, JsonObject]
+) -> Iterator[tuple[str, list[str]]]:
     by_gid = {plan.gid: plan for plan in plans}
     moved = _moved(by_gid, caller) if loader.is_timed else list(by_gid)
     for node in _nodes(loader.watched_document, moved, _MOST_READ, caller):
         plan = by_gid[node["id"]]
-        if names := list(_differing(plan, _written(loader, plan), loader.watched(node))):
+        unheard = lost.get(plan.gid, {})
+        now = {name: value for name, value in loader.watched(node).items() if not _wrote(unheard, name, value)}
+        if names := list(_differing(plan, _written(loader, plan), now)):
             yield node["id"], names
 
 
@@ -147,6 +163,18 @@ def _differing(plan: Plan, sent: JsonObject, now: Mapping[str, Any]) -> Iterator
         if label not in told:
             told.add(label)
             yield label
+
+
+def _wrote(given: JsonObject, name: str, value: Any) -> bool:
+    """Whether a payload has the value at that place; of a list, in any of its items."""
+    top, _, rest = name.partition("/")
+    inside = given.get(top)
+    if not rest:
+        return top in given and _kept(inside) == _kept(value)
+    if isinstance(inside, dict):
+        return rest in inside and _kept(inside[rest]) == _kept(value)
+    inner = rest.rpartition("/")[2]
+    return any(inner in item and _kept(item[inner]) == _kept(value) for item in inside or ())
 
 
 def _is_ours(name: str, sent: JsonObject) -> bool:

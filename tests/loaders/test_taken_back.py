@@ -1,5 +1,6 @@
 """A change that was on its way, and that the source took back before it had landed whole: Shopify follows."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -166,3 +167,36 @@ def test_a_filtered_update_that_was_executed_unheard_and_is_taken_back_is_undone
     (there,) = world.objects("Customer")
     assert (there["tags"], there["note"]) == (["imported"], "n")
     assert outcomes(world.load(CUSTOMERS, field_filter=only_tags)) == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("title", ["First", "Third"])
+def test_what_an_unheard_update_of_ours_wrote_is_no_edit_of_somebody_else(
+    world: World, make_product: Make, title: str
+) -> None:
+    world.options(drift="hold")
+    world.stage(PRODUCTS, {"1": make_product("First")})
+    world.load(PRODUCTS)
+    # Shopify's times are whole seconds.
+    time.sleep(1.1)
+    world.stage(PRODUCTS, {"1": make_product("Second", price="2.00")})
+    lose(world, PRODUCTS, "productSet")
+    (there,) = world.objects("Product")
+    assert there["title"] == "Second"
+    world.stage(PRODUCTS, {"1": make_product(title)})
+    assert outcomes(world.load(PRODUCTS)) == {"updated": 1}
+    (there,) = world.objects("Product")
+    assert there["title"] == title
+
+
+def test_an_edit_that_came_after_an_unheard_update_of_ours_is_seen(world: World, make_product: Make) -> None:
+    world.options(drift="hold")
+    world.stage(PRODUCTS, {"1": make_product("First")})
+    world.load(PRODUCTS)
+    # Shopify's times are whole seconds.
+    time.sleep(1.1)
+    world.stage(PRODUCTS, {"1": make_product("Second")})
+    lose(world, PRODUCTS, "productSet")
+    (there,) = world.objects("Product")
+    world.edit(there["id"], title="By hand")
+    world.stage(PRODUCTS, {"1": make_product("Third")})
+    assert outcomes(world.load(PRODUCTS)) == {"held": 1}

@@ -33,8 +33,8 @@ def open_source(
     if isinstance(settings, SqlSettings):
         return _with_files(SqlSource(settings, migration.folder), migration, stop, taken)
     if isinstance(settings, WooCommerceSettings):
-        return WooCommerceSource(settings, migration.folder, stop=stop, taken=taken)
-    return MagentoSource(settings, migration.folder, stop=stop, taken=taken)
+        return _with_files(WooCommerceSource(settings, migration.folder, stop=stop), migration, stop, taken)
+    return _with_files(MagentoSource(settings, migration.folder, stop=stop), migration, stop, taken)
 
 
 def files_in(source: Source, resource_type: ResourceType) -> FileSource | None:

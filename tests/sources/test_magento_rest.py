@@ -26,9 +26,10 @@ from graftport_dagster.sources.magento import MagentoSource
 from graftport_dagster.sources.magento.client import magento_words
 from graftport_dagster.sources.magento.signing import Integration, Signature
 from graftport_dagster.sources.opening import open_source
+from graftport_dagster.sources.source import Source
 
 Serving = Callable[..., AbstractContextManager[str]]
-Opening = Callable[..., MagentoSource]
+Opening = Callable[..., Source]
 FOUR = {
     "consumer_key": "ck_simulated", "consumer_secret": "cs_simulated", "access_token": "at_simulated",
     "access_token_secret": "ats_simulated",
@@ -44,14 +45,13 @@ def opening(magento_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(f"M_{name.upper()}", value)
     monkeypatch.setenv("M_ADMIN", "admin")
     monkeypatch.setenv("M_PASSWORD", "admin_simulated1")
-    opened: list[MagentoSource] = []
+    opened: list[Source] = []
 
-    def make(url: str = "", **settings: Any) -> MagentoSource:
+    def make(url: str = "", **settings: Any) -> Source:
         way = {} if settings.keys() & {"access_token", "admin_user"} else INTEGRATION
         given = {"page_size": 5, "attempts": 2, **way, **settings}
         source = MagentoSettings(type="magento", url=url or magento_url, **given)
         found = open_source(Migration(slug="m", folder=tmp_path, source=source))
-        assert isinstance(found, MagentoSource)
         opened.append(found)
         return found
 
@@ -60,7 +60,7 @@ def opening(magento_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         source.close()
 
 
-def records(source: MagentoSource, kind: ResourceType, since: JsonObject | None = None) -> dict[str, JsonObject]:
+def records(source: Source, kind: ResourceType, since: JsonObject | None = None) -> dict[str, JsonObject]:
     given = list(source.read(kind, since))
     assert all(isinstance(item, SourceRecord) for item in given), given
     found = {item.source_id: item.payload for item in given if isinstance(item, SourceRecord)}

@@ -18,9 +18,10 @@ from graftport_dagster.errors import (
     ThrottledError,
     UnreachableError,
 )
-from graftport_dagster.migration import FileSpec
+from graftport_dagster.migration import FileSpec, Migration
 from graftport_dagster.records import InvalidRow, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.source_settings import WooCommerceSettings
+from graftport_dagster.sources.opening import open_source
 from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.woocommerce import WooCommerceSource
 from graftport_dagster.sources.woocommerce.asking import signed
@@ -259,11 +260,13 @@ def test_gift_cards_are_read_from_a_file_beside_the_shop(shop: Shop, tmp_path: P
     assert "source.files.gift_cards" in refused.value.hint
     (tmp_path / "cards.csv").write_text("code,balance\nABCD1234,25.00\n")
     files = {ResourceType.GIFT_CARDS: FileSpec(path="cards.csv")}
-    source = shop.open(files=files)
+    source = open_source(Migration(slug="w", folder=tmp_path, source=settings(shop.url, files=files)))
     assert ResourceType.GIFT_CARDS in source.resource_types()
-    (card,) = shop.read(ResourceType.GIFT_CARDS, files=files)
+    (card,) = source.read(ResourceType.GIFT_CARDS, None)
+    assert isinstance(card, SourceRecord)
     assert card.payload == {"code": "ABCD1234", "balance": "25.00"}
     assert any("gift_cards" in it.name and it.ok for it in source.check())
+    source.close()
 
 
 # --- from a cursor on ---------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from pathlib import Path
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, ResourceType, SourceRecord, json_hash
 from graftport_dagster.source_settings.magento import MagentoSettings
-from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.magento import house
 from graftport_dagster.sources.magento.catalogue import Catalogue
 from graftport_dagster.sources.magento.client import (
@@ -29,7 +28,6 @@ from graftport_dagster.sources.magento.client import (
 )
 from graftport_dagster.sources.magento.trade import Trade
 from graftport_dagster.sources.source import Freshness
-from graftport_dagster.sources.taken_files import TakenFiles
 
 _FORM = "%Y-%m-%d %H:%M:%S"
 # The lists whose records tell when they changed, and in which field.
@@ -47,17 +45,13 @@ class MagentoSource:
     """Reads one Magento shop. Secrets are resolved now; nothing is asked before something is read."""
 
     def __init__(
-        self, settings: MagentoSettings, folder: Path, *, stop: Callable[[], bool] = lambda: False,
-        taken: TakenFiles | None = None,
+        self, settings: MagentoSettings, folder: Path, *, stop: Callable[[], bool] = lambda: False
     ) -> None:  # fmt: skip
         self._settings = settings
         self._client = MagentoClient(settings, folder, stop=stop)
         self._catalogue = Catalogue(self._client, settings)
         self._trade = Trade(self._client, settings.gift_cards_path)
         self._cursors: dict[ResourceType, JsonObject] = {}
-        beside = settings.files_beside()
-        self.files = self._files = None if beside is None else FileSource(beside, folder, stop=stop, taken=taken)
-        self._in_files = frozenset(beside.files if beside else ())
 
     def resource_types(self) -> tuple[ResourceType, ...]:
         """All but gift cards, which only some shops list."""
@@ -66,9 +60,6 @@ class MagentoSource:
     def read(self, resource_type: ResourceType, since: JsonObject | None) -> Iterator[SourceRecord | InvalidRow]:
         """Every record, or those changed since the cursor less the overlap."""
         self._cursors.pop(resource_type, None)
-        if self._files is not None and resource_type in self._in_files:
-            yield from self._files.read(resource_type, since)
-            return
         # Asked before: what changes while it is read may lie behind the page that is read then.
         newest = self._newest(resource_type)[0] if resource_type in _INCREMENTAL else ""
         any_record = False
@@ -119,7 +110,8 @@ class MagentoSource:
 
     def conclusive(self, resource_type: ResourceType) -> bool:
         """True over REST: a page that cannot be read whole is an error, so that nothing hides."""
-        return self._files is None or resource_type not in self._in_files or self._files.conclusive(resource_type)
+        del resource_type
+        return True
 
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
         """The latest change that there was when the reading began, by the shop's own clock."""
@@ -127,8 +119,7 @@ class MagentoSource:
 
     def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """The latest change and how many there are, where records tell; else a checksum of them all."""
-        if self._files is not None and resource_type in self._in_files:
-            return self._files.freshness(resource_type, known)
+        del known
         if resource_type in _CHANGING:
             text, total = self._newest(resource_type)
             return Freshness(f"{text} {total}", f"max({_CHANGING[resource_type][1]})+count", _moment(text))
@@ -145,9 +136,8 @@ class MagentoSource:
         results = [self._checked("source store view", self._store_view)]
         if not results[0].ok and "SOURCE_FORBIDDEN" not in results[0].detail:
             return results
-        asked = [kind for kind in self.resource_types() if kind not in self._in_files]
-        results += [self._checked(f"source {kind}", self._look(kind)) for kind in asked]
-        return results + (self._files.check() if self._files else [])
+        asked = [kind for kind in self.resource_types() if kind not in self._settings.files]
+        return results + [self._checked(f"source {kind}", self._look(kind)) for kind in asked]
 
     def _checked(self, name: str, look: Callable[[], str]) -> CheckResult:
         try:
@@ -186,8 +176,6 @@ class MagentoSource:
     def close(self) -> None:
         """Closes the connections; the source can be read again."""
         self._client.close()
-        if self._files is not None:
-            self._files.close()
 
 
 def _moment(text: str) -> datetime | None:

@@ -16,10 +16,8 @@ import orjson
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.source_settings.woocommerce import WooCommerceSettings
-from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.source import Freshness
-from graftport_dagster.sources.taken_files import TakenFiles
 from graftport_dagster.sources.woocommerce.asking import REAL_TIME, WC, WP, Asking
 from graftport_dagster.sources.woocommerce.pages import Params, Reading, every, total_of
 from graftport_dagster.sources.woocommerce.whole import Whole
@@ -39,28 +37,23 @@ _Items = Iterator[SourceRecord | InvalidRow]
 
 
 class WooCommerceSource:
-    """Reads one shop, and files beside it. Nothing is asked before it is read."""
+    """Reads one shop. Nothing is asked before it is read."""
 
     def __init__(
         self, settings: WooCommerceSettings, folder: Path, *, stop: Callable[[], bool] = lambda: False,
-        clock: Clock = REAL_TIME, taken: TakenFiles | None = None,
+        clock: Clock = REAL_TIME,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._asking = Asking(settings, folder, stop=stop, clock=clock)
         self._whole = Whole(self._asking, settings)
-        beside = settings.files_beside()
-        self.files = self._files = FileSource(beside, folder, stop=stop, taken=taken) if beside else None
-        self._from_files = self._files.resource_types() if self._files else ()
         self._cursors: dict[ResourceType, JsonObject] = {}
 
     def resource_types(self) -> tuple[ResourceType, ...]:
-        """All that WooCommerce has, and those that files are named for."""
-        return tuple(kind for kind in ResourceType if kind in TYPES or kind in self._from_files)
+        """All that WooCommerce has."""
+        return tuple(kind for kind in ResourceType if kind in TYPES)
 
     def read(self, resource_type: ResourceType, since: JsonObject | None) -> _Items:
         """Every record, or those changed since the cursor. Raises ConfigurationError, TransientError."""
-        if self._files and resource_type in self._from_files:
-            return self._files.read(resource_type, since)
         self._cursors.pop(resource_type, None)
         if resource_type in _INCREMENTAL:
             return self._read_since(resource_type, since)
@@ -79,18 +72,17 @@ class WooCommerceSource:
         )  # fmt: skip
 
     def conclusive(self, resource_type: ResourceType) -> bool:
-        """After `read`: a list read to its end says what is gone, unless a file beside the shop is damaged."""
-        return self._files.conclusive(resource_type) if self._files and resource_type in self._from_files else True
+        """After `read`: a list read to its end says what is gone."""
+        del resource_type
+        return True
 
     def cursor(self, resource_type: ResourceType) -> JsonObject | None:
         """After `read`: the moment, by the shop's clock, when that reading began."""
         return self._cursors.get(resource_type)
 
     def close(self) -> None:
-        """Closes the connections and the files."""
+        """Closes the connections."""
         self._asking.close()
-        if self._files:
-            self._files.close()
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -156,8 +148,7 @@ class WooCommerceSource:
 
     def freshness(self, resource_type: ResourceType, known: str = "") -> Freshness:
         """How many there are and when the last one changed; a checksum where WooCommerce cannot say that."""
-        if self._files and resource_type in self._from_files:
-            return self._files.freshness(resource_type, known)
+        del known
         if resource_type in (ResourceType.COLLECTIONS, ResourceType.MARKETS):
             records = chain(self.read(resource_type, None))
             payloads = [it.payload for it in records if isinstance(it, SourceRecord)]
@@ -215,7 +206,7 @@ class WooCommerceSource:
             results += [
                 self._look(f"source blogs: {name}", f"{WP}{name}", drafts=self._asking.is_author) for name in _POSTS
             ]
-        return results + (self._files.check() if self._files else [])
+        return results
 
     def _look(self, name: str, path: str, *, drafts: bool = False) -> CheckResult:
         params: dict[str, str | int] = {"per_page": 1, "_fields": "id"}

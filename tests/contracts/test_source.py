@@ -1,12 +1,12 @@
 """What every source promises, whatever it reads; a new kind of source only adds a maker."""
 
 import hashlib
+import itertools
 import json
 import math
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -246,11 +246,11 @@ class Sourced:
         fault = {"fault": "firewall"}
         requests.post(f"{self.address}/_simulator/faults", json=fault, timeout=20).raise_for_status()
 
-    def open(self, *, patience_seconds: float = math.inf) -> Source:
-        """`patience_seconds`: after so long it is asked to stop waiting for another computer."""
+    def open(self, *, patience: float = math.inf) -> Source:
+        """`patience`: having asked so often whether it is to stop, it is."""
         migration = Migration(slug="shop", folder=self.folder, source=self._settings)
-        until = time.monotonic() + patience_seconds
-        source = open_source(migration, stop=lambda: time.monotonic() > until)
+        asked = itertools.count()
+        source = open_source(migration, stop=lambda: next(asked) >= patience)
         self._opened.append(source)
         return source
 
@@ -358,16 +358,16 @@ def test_an_empty_shop_is_refused_because_it_would_say_that_all_is_gone(sourced:
 
 
 def test_what_is_not_there_is_refused_with_a_sentence(sourced: Sourced) -> None:
-    # Shopify is asked again for a quarter of a minute, unless it is told to stop.
-    patience = 2 if sourced.kind.startswith("shopify") else math.inf
+    # Shopify is asked again for a quarter of a minute, unless it is told to stop: here once it has been asked.
+    patience = 3 if sourced.kind.startswith("shopify") else math.inf
     with pytest.raises(GraftportError) as refused:
-        list(sourced.open(patience_seconds=patience).read(sourced.resource_type, None))
+        list(sourced.open(patience=patience).read(sourced.resource_type, None))
     absent = {"mariadb": "QUERY"}.get(sourced.kind, "FILE_ABSENT")
     asked = "CONNECTION_REFUSED" if patience == math.inf else "STOPPED"
     assert refused.value.code == (asked if sourced.is_asked else absent)
     if sourced.is_asked:
         assert "refused the connection" in refused.value.message
-    failed = [result for result in sourced.open(patience_seconds=patience).check() if not result.ok]
+    failed = [result for result in sourced.open(patience=patience).check() if not result.ok]
     assert failed
     assert all(result.detail and result.hint for result in failed)
 

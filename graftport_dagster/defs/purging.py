@@ -97,6 +97,8 @@ def _purge_runs(
     if not dry_run:
         for run_id in old:
             instance.delete_run(run_id)
+            # What its steps wrote to stdout and stderr.
+            instance.compute_log_manager.delete_logs(prefix=[run_id])
     return old
 
 

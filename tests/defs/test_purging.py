@@ -1,6 +1,8 @@
 """`<slug>_purge`: Dagster's old runs go with the record store's, and partitions keep their states."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 
@@ -20,6 +22,24 @@ def test_old_runs_go_but_those_by_which_a_partition_stands(project: Project) -> 
     assert looked["dagster_runs"] == done["dagster_runs"] == done["runs"] == [first]
     assert (project.instance.has_run(first), project.instance.has_run(second)) == (False, True)
     assert project.state("source_data", "products") == "MATERIALIZED"
+
+
+def test_what_its_steps_wrote_goes_with_a_run(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        on_disk = replace(project, instance=instance)
+        first = on_disk.run("extract", "products").run_id
+        second = on_disk.run("extract", "products").run_id
+
+        def of(run_id: str) -> list[Path]:
+            return [path for path in (tmp_path / "dagster").rglob("*") if run_id in str(path) and path.is_file()]
+
+        assert any(path.suffix == ".err" for path in of(first))
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        with project.store() as store:
+            purge_with_dagster(store, find_migration("shop"), instance, before=tomorrow, dry_run=False)
+        assert [path for path in of(first) if path.suffix in (".err", ".out", ".complete")] == []
+        assert of(second)
 
 
 def test_the_job_says_what_it_removed_and_its_schedule_is_off(project: Project) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 from graftport_dagster.errors import (
     ConfigurationError,
-    ErrorClass,
     GraftportError,
     TransientError,
     UnclearError,
@@ -25,6 +24,7 @@ from graftport_dagster.loaders.answered import Answered, Carried, GoneError, Joi
 from graftport_dagster.loaders.bulk import Bulk
 from graftport_dagster.loaders.bulk_operation import Heard, Limits
 from graftport_dagster.loaders.drift import look
+from graftport_dagster.loaders.giving_up import GivingUp
 from graftport_dagster.loaders.plan import (
     GONE_FROM_SOURCE,
     MAIN_STEP,
@@ -49,7 +49,6 @@ _PUBLISH_BATCH = 50
 _ALWAYS_FULL = 1_000_000
 # A line of progress at most this often: a line in Dagster's log costs milliseconds.
 _TELL_SECONDS = 5.0
-_DAILY_LIMIT = "VARIANT_THROTTLE_EXCEEDED"
 # Calls handed to the threads at once, per thread.
 _AHEAD = 4
 LEASE_SECONDS = 60.0
@@ -76,8 +75,7 @@ class Loading:
         self._under_way: list[Course] = []
         self._to_join: list[Course] = []
         self._to_publish: list[Course] = []
-        self._alike = (ErrorClass.UNEXPECTED, 0)
-        self._last_error: Exception | None = None
+        self._giving_up = GivingUp(context.migration.options.abort_after)
         self._renewed_at = self._told_at = time.monotonic()
         self._expected = expected
         self.tally = Tally()
@@ -268,28 +266,8 @@ class Loading:
         for settlement in settlements:
             if settlement.outcome is not None:
                 self.tally.outcomes[settlement.outcome] += 1
-                # One call publishes many records: its failure is one.
-                if settlement.error is None or settlement.error is not self._last_error:
-                    self._watch(settlement.error)
-                self._last_error = settlement.error
-
-    def _watch(self, error: Exception | None) -> None:
-        """Stops the type after `abort_after` errors of one class in a row, unless they are about the data."""
-        error_class = error.error_class if isinstance(error, GraftportError) else ErrorClass.UNEXPECTED
-        if error is None or error_class in (ErrorClass.DATA, ErrorClass.MISSING_REFERENCE):
-            self._alike = (error_class, 0)
-            return
-        if getattr(error, "code", "") == _DAILY_LIMIT and self.tally.fatal is None:
-            # It lifts for none of the rest before it lifts for this one.
-            self.tally.fatal = error
-        self._alike = (error_class, self._alike[1] + 1 if self._alike[0] is error_class else 1)
-        if self._alike[1] >= self._context.migration.options.abort_after and self.tally.fatal is None:
-            self.tally.fatal = TransientError(
-                f"{self._alike[1]} records in a row met {error_class}. The last said: {error}",
-                code="ABORTED",
-                hint="What was not tried stays pending; run again when the cause is gone.",
-            )
-            self.tally.fatal.error_class = error_class
+                stopped_by = self._giving_up.after(settlement.error)
+                self.tally.fatal = self.tally.fatal or stopped_by
 
     def _settlements(self, answer: Answered) -> Iterator[Settlement]:
         if isinstance(answer, Published):

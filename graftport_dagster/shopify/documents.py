@@ -25,7 +25,7 @@ _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 @cache
 def document(name: str) -> str:
-    """The text of `documents/<name>.graphql`, and of the fragments that it names and does not hold itself.
+    """The text of `documents/<name>.graphql`, and of the fragments that it, or one of them, names and it does not hold.
 
     Raises KeyError naming the documents there are.
     """
@@ -33,17 +33,15 @@ def document(name: str) -> str:
     if not path.is_file():
         raise KeyError(f"no document {name}; there are {', '.join(document_names())}")
     text = path.read_text(encoding="utf-8")
-    fragments = [_FOLDER / "fragments" / f"{_HUMP.sub('_', spread).lower()}.graphql" for spread in _spreads(text)]
-    return "\n".join([text, *(fragment.read_text(encoding="utf-8") for fragment in fragments)])
+    while absent := sorted({*_SPREAD.findall(text)} - {*_DEFINED.findall(text)}):
+        fragment = _FOLDER / "fragments" / f"{_HUMP.sub('_', absent[0]).lower()}.graphql"
+        text += "\n" + fragment.read_text(encoding="utf-8")
+    return text
 
 
 def document_names() -> list[str]:
     """The names that `document` takes."""
     return sorted(path.stem for path in _FOLDER.glob("*.graphql"))
-
-
-def _spreads(text: str) -> list[str]:
-    return sorted({*_SPREAD.findall(text)} - {*_DEFINED.findall(text)})
 
 
 def publish_call(items: Sequence[tuple[str, Sequence[Mapping[str, str]]]]) -> tuple[str, JsonObject]:

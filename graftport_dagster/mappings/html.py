@@ -23,11 +23,11 @@ _PICTURE = re.compile(r"<(?:img|source|video)\b[^>]*>", re.IGNORECASE)
 _PICTURE_ADDRESS = re.compile(r"(\b(?:src|srcset|poster)\s*=\s*)([\"'])(.*?)\2", re.IGNORECASE | re.DOTALL)
 # Stands for & while a text is cleaned: the parser would make R&D; of R&D, and read &copy=2 in an address as a sign.
 _AMPERSAND = "\uffff"
-_WITH_CONTENT = frozenset({"script", "style", "object", "embed", "applet", "select", "textarea", "head"})
-_VOID = frozenset(
-    {"area", "br", "col", "embed", "hr", "img", "input", "link", "meta", "base", "source", "track", "wbr"}
-)
-_TAG_ONLY = frozenset({"form", "input", "button", "link", "meta", "base", "html", "body"})
+# No tags within, and no end but their own: browsers too show nothing after one that is not closed.
+_NO_MARKUP = frozenset({"script", "style"})
+_WITH_CONTENT = frozenset({"object", "applet", "select", "textarea", "title"})
+_TAG_ONLY = frozenset({"form", "input", "button", "link", "meta", "base", "embed", "html", "head", "body"})
+_REMOVED = _NO_MARKUP | _WITH_CONTENT | _TAG_ONLY
 _ADDRESSES = frozenset({"href", "src", "action", "formaction", "srcdoc", "xlink:href", "background"})
 _BLOCKS = frozenset(
     {
@@ -119,31 +119,31 @@ def _directive(found: re.Match[str], media_base: str | None, warn: Warn) -> str:
 
 
 class _Cleaner(HTMLParser):
-    """Writes the document again, without what may not stay."""
+    """Writes the document again, without what may not stay.
+
+    What is removed with its content goes when its end is read: without one, the text after it stays.
+    """
+
+    # Of later Pythons, which else read <textarea> and <title> as text: their tags would come back unseen.
+    RCDATA_CONTENT_ELEMENTS = ()  # type: ignore[misc, unused-ignore]
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
         self.out: list[str] = []
         self.removed: set[str] = set()
-        self._inside = ""
-        self._depth = 0
+        # Each with the length that `out` had before it.
+        self._open: list[tuple[str, int]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._inside:
-            self._depth += tag == self._inside
-        elif tag in _WITH_CONTENT:
+        if tag in _REMOVED:
             self.removed.add(f"<{tag}>")
-            if tag not in _VOID:
-                self._inside, self._depth = tag, 1
-        elif tag in _TAG_ONLY:
-            self.removed.add(f"<{tag}>")
+            if tag not in _TAG_ONLY:
+                self._open.append((tag, len(self.out)))
         else:
             self.out.append(f"<{tag}{''.join(self._kept(attrs))}>")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._inside:
-            return
-        if tag in _WITH_CONTENT | _TAG_ONLY:
+        if tag in _REMOVED:
             self.removed.add(f"<{tag}>")
         else:
             self.out.append(f"<{tag}{''.join(self._kept(attrs))} />")
@@ -160,15 +160,17 @@ class _Cleaner(HTMLParser):
         return kept
 
     def handle_endtag(self, tag: str) -> None:
-        if self._inside:
-            self._depth -= tag == self._inside
-            if not self._depth:
-                self._inside = ""
-        elif tag not in _WITH_CONTENT | _TAG_ONLY:
+        if tag not in _REMOVED:
             self.out.append(f"</{tag}>")
+        elif any(tag == opened for opened, _ in self._open):
+            while self._open:
+                opened, before = self._open.pop()
+                if opened == tag:
+                    del self.out[before:]
+                    return
 
     def handle_data(self, data: str) -> None:
-        if not self._inside:
+        if not (self._open and self._open[-1][0] in _NO_MARKUP):
             self.out.append(data)
 
 

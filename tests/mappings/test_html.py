@@ -50,6 +50,23 @@ def test_what_could_run_is_removed(html: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
+        ("<head><p>a</p>", "<p>a</p>"),
+        ("<html><head><title>t</title></head><body>b</body></html>", "b"),
+        ("<p>c</p><select><option>S<p>d</p>", "<p>c</p><option>S<p>d</p>"),
+        ("<select><option>S</option></select><p>e</p>", "<p>e</p>"),
+        ("<object><p>f</p></object><object><p onclick=x()>g</p>", "<p>g</p>"),
+        ("<textarea><p>h</p><script>x()</script>", "<p>h</p>"),
+        ("<title>t<title>u</title>i<base>", "ti"),
+        ("j<style>p{}<p>k</p>", "j"),
+    ],
+)
+def test_a_text_stays_where_a_tag_around_it_is_never_closed(html: str, expected: str) -> None:
+    assert cleaned(html)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
         ("<p>It&#8217;s AT&T, R&D & more</p>", "<p>It&#8217;s AT&T, R&D & more</p>"),
         ("<!-- x -->Research & R&D", "Research & R&D"),
         ("<a href='?a=1&copy=2&amp;b=3'>&#8217;</a>", '<a href="?a=1&copy=2&amp;b=3">&#8217;</a>'),

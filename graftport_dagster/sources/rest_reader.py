@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
 from graftport_dagster.errors import (
     ConfigurationError,
@@ -140,18 +141,22 @@ class RestReader:
             )  # fmt: skip
             with response:
                 content = self._whole(response)
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             raise self._broken(error) from error
         return self._read(response, content, path)
 
     def _whole(self, response: requests.Response) -> bytes:
         deadline = self._clock.now() + self._patience.timeout_seconds
         pieces, size = [], 0
-        for piece in response.iter_content(_PIECE):
+        # What has come, however little: to wait for a whole piece would let an answer trickle for hours.
+        while piece := response.raw.read1(_PIECE, decode_content=True):
             pieces.append(piece)
             size += len(piece)
             if self._clock.now() > deadline:
-                raise RemoteTimeoutError(f"{self.host} did not finish its answer in time.", hint=_SLOW)
+                seconds = self._patience.timeout_seconds
+                raise RemoteTimeoutError(
+                    f"{self.host} did not finish its answer within {seconds:g} seconds.", hint=_SLOW
+                )
             if size > _LARGEST_ANSWER:
                 raise ConfigurationError(
                     f"An answer of {self.host} is larger than {_LARGEST_ANSWER >> 20} MB.", code="ANSWER_TOO_LARGE",
@@ -216,7 +221,7 @@ class RestReader:
         code = "SOURCE_NOT_FOUND" if status in (404, 410) else "SOURCE_REFUSED"
         return ConfigurationError(told, code=code, hint="Check source.url, and that the API is turned on.")
 
-    def _broken(self, error: requests.exceptions.RequestException) -> TransientError:
+    def _broken(self, error: requests.exceptions.RequestException | HTTPError) -> TransientError:
         words = _words(error)
         if isinstance(error, requests.exceptions.SSLError):
             return UnreachableError(

@@ -3,8 +3,10 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 from typing import Any
 
 import pytest
@@ -178,6 +180,42 @@ def test_a_shop_that_does_not_answer_is_given_up_after_its_time() -> None:
         silent = Shop(url=f"http://127.0.0.1:{server.server_port}")
         with pytest.raises(RemoteTimeoutError, match=r"within 0\.2 seconds"):
             reader(silent, Time(), attempts=2, timeout_seconds=0.2).get("/orders")
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_an_answer_that_trickles_is_given_up_after_its_time_and_asked_for_again(is_chunked: bool) -> None:
+    asked, ended = [], []
+
+    class Trickle(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header(*(("Transfer-Encoding", "chunked") if is_chunked else ("Content-Length", "100000")))
+            self.end_headers()
+            self.wfile.write(b"186a0\r\n" if is_chunked else b"")
+            for _ in range(100):
+                self.wfile.write(b" ")
+                sleep(0.05)
+            ended.append(self.path)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):
+                super().handle()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        patience = Patience(attempts=2, timeout_seconds=0.3)
+        asking = RestReader("Magento", f"http://127.0.0.1:{server.server_port}", patience=patience)
+        with pytest.raises(RemoteTimeoutError, match=r"did not finish its answer within 0\.3 seconds") as refused:
+            asking.get("/orders")
+        server.shutdown()
+    assert "source.page_size" in refused.value.hint
+    assert (len(asked), ended) == (2, [])
 
 
 def test_questions_keep_the_pace_that_was_set(shop: Shop) -> None:

@@ -176,6 +176,13 @@ def test_the_status_follows_the_setting_and_never_sells_for_nothing(
     assert ("NO_PRICE" in warnings) is ("price" not in row)
 
 
+def test_a_product_with_one_variant_without_a_price_is_not_on_sale() -> None:
+    row = configurable(child("B-S", "S", price="30"), child("B-M", "M"), product_online="1", price=None)
+    product, warnings = mapped(row, status="as_source")
+    assert product["status"] == "DRAFT"
+    assert "NO_PRICE" in warnings
+
+
 def test_images_go_with_the_product_and_each_variants_first_with_it() -> None:
     own = [{"file": "/b/a.jpg", "label": "Front", "roles": ["base"]}, {"file": "/b/b.jpg", "label": "", "roles": []}]
     small = child("B-S", "S", price="1", images=[{"file": "/b/s.jpg", "label": "", "roles": ["base"]}])

@@ -3,7 +3,8 @@
 Run as `python -m graftport_dagster.transform.worker` by `pool.py`, with the work to do on standard
 input. Nothing but the worker's main thread evaluates. Limits are of processor time, so that a busy
 machine never makes a record fail: one timer interrupts the evaluation, another ends the process
-where the first cannot (a call into C that does not come back); memory is limited by the system.
+where the first cannot (a call into C that does not come back); memory is limited by the system, and
+what one record may become besides, because the parent holds the results of many.
 A worker ignores Ctrl-C and SIGTERM (its parent decides) and ends when its parent does.
 """
 
@@ -23,7 +24,7 @@ from typing import Any
 from graftport_dagster.errors import GraftportError, TransformError
 from graftport_dagster.mappings import Mapping
 from graftport_dagster.records import ResourceType, canonical_json, read_json
-from graftport_dagster.transform.record import Check, map_record
+from graftport_dagster.transform.record import Check, Mapped, map_record
 
 READY = "ready"
 _LENGTH = struct.Struct("!Q")
@@ -31,6 +32,8 @@ _LENGTH = struct.Struct("!Q")
 # and when it may differ though nothing changed
 Row = tuple[str, bytes | None, str, GraftportError | None, tuple[tuple[str, str], ...], str]
 _OUT_OF_TIME = "D1012"
+# What a record of a source may be by default, and far beyond what Shopify takes in one call.
+_LARGEST_RESULT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,16 @@ def map_rows(work: Work, mapping: Mapping, rows: list[tuple[str, bytes]]) -> Ite
         except Exception as error:  # noqa: BLE001 - whatever one record does, the next ones go on
             yield source_id, None, "", _unexpected(work, source_id, error), (), ""
         else:
-            yield source_id, data, mapped.exclude_reason, mapped.error, mapped.warnings, mapped.valid_until
+            if _size(mapped, data) > _LARGEST_RESULT:
+                yield source_id, None, "", _too_large(work, source_id), (), ""
+            else:
+                yield source_id, data, mapped.exclude_reason, mapped.error, mapped.warnings, mapped.valid_until
+
+
+def _size(mapped: Mapped, data: bytes | None) -> int:
+    told = "" if mapped.error is None else mapped.error.message
+    warnings = sum(len(code) + len(message) for code, message in mapped.warnings)
+    return len(data or b"") + len(mapped.exclude_reason) + len(told) + warnings
 
 
 def _start_clock(seconds: float) -> None:
@@ -121,6 +133,13 @@ def _out_of_memory(work: Work, source_id: str) -> TransformError:
     return TransformError(
         f"{work.name} needs more than {work.memory_bytes >> 20} MiB for record {source_id}.", code="OUT_OF_MEMORY",
         hint="Look for a join of everything with everything, or a text that grows without end.",
+    )  # fmt: skip
+
+
+def _too_large(work: Work, source_id: str) -> TransformError:
+    return TransformError(
+        f"{work.name} gives more than {_LARGEST_RESULT >> 20} MiB for record {source_id}.", code="RESULT_TOO_LARGE",
+        hint="Look for a text or list that grows without end; Shopify takes far less in one call.",
     )  # fmt: skip
 
 

@@ -167,6 +167,25 @@ def test_a_record_that_runs_away_is_one_error_and_the_others_pass(bad: str, code
     assert codes(results) == {"r77": code}
 
 
+@pytest.mark.parametrize(
+    "huge",
+    [
+        '{"input": {"title": "Bag", "descriptionHtml": $pad("x", 20000000)}}',
+        '{"input": {"title": $pad("x", 20000000)}}',
+        '{"exclude": true, "exclude_reason": $pad("x", 20000000)}',
+        '($warn("LONG", $pad("x", 20000000)); {"input": {"title": "Bag"}})',
+        '$error($pad("x", 20000000))',
+    ],
+)
+def test_a_result_beyond_what_a_record_may_be_is_one_error_and_comes_to_nobody(huge: str) -> None:
+    with TransformPool("i = 7 ? " + huge + ' : {"input": {"title": "Bag"}}', "m", resource_type=PRODUCTS) as pool:
+        answers = [answer for chunk in pool.answers(chunks(20)) for answer in chunk]
+    assert {record.source_id: row[3].code for record, row in answers if row[3] is not None} == {
+        "r7": "RESULT_TOO_LARGE"
+    }
+    assert max(len(str(row)) for _, row in answers) < 1000
+
+
 def test_an_endless_loop_cannot_hide_in_a_condition() -> None:
     text = '{"input": {"title": i = 3 and ($f := function($x) { $f($x) }; $f(1)) ? "a" : "b"}}'
     assert codes(transformed(text, 10, seconds_per_record=0.3)) == {"r3": "D1012"}

@@ -57,9 +57,11 @@ def launch(
     with tempfile.TemporaryDirectory(prefix="graftport-") as folder:
         config, run_file = Path(folder, "options.yaml"), Path(folder, "run_id")
         config.write_text(yaml.safe_dump(run_config(options)), encoding="utf-8")
+        # Without -P and -d, files of the current folder would take the place of Python's own: json.py, csv.py.
         command = [
-            sys.executable, "-m", "dagster", "job", "execute", "-m", _LOCATION, "-j", f"{slug}_{job}",
-            "-c", str(config), "--tags", json.dumps({name: value for name, value in tags.items() if value}),
+            sys.executable, "-P", "-m", "dagster", "job", "execute", "-d", folder, "-m", _LOCATION,
+            "-j", f"{slug}_{job}", "-c", str(config),
+            "--tags", json.dumps({name: value for name, value in tags.items() if value}),
         ]  # fmt: skip
         exit_status, is_stopped = _execute(command, run_file, stream)
         run_id = run_file.read_text(encoding="utf-8") if run_file.exists() else ""
@@ -87,7 +89,11 @@ def run_config(options: RunOptions) -> JsonObject:
 
 def _execute(command: list[str], run_file: Path, stream: TextIO) -> tuple[int, bool]:
     warnings = filter(None, [os.environ.get("PYTHONWARNINGS"), _QUIET])
-    environment = os.environ | {RUN_FILE_VARIABLE: str(run_file), "PYTHONWARNINGS": ",".join(warnings)}
+    # Dagster takes the first path away while it imports the definitions.
+    paths = [str(run_file.parent), *map(os.path.abspath, sys.path)]
+    environment = os.environ | {
+        RUN_FILE_VARIABLE: str(run_file), "PYTHONWARNINGS": ",".join(warnings), "PYTHONPATH": os.pathsep.join(paths),
+    }  # fmt: skip
     with (
         subprocess.Popen(  # noqa: S603 - the command is made above
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

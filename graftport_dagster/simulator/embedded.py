@@ -70,7 +70,7 @@ def _start(folder: Path, plan: str, idle_seconds: float, arguments: tuple[str, .
     told = folder / f"address.{os.getpid()}"
     log = folder / "log"
     command = [
-        sys.executable, "-m", "graftport_dagster.simulator.detached", str(told), "--port", "0",
+        sys.executable, "-P", "-m", "graftport_dagster.simulator.detached", str(told), "--port", "0",
         "--state", str(folder / "state.sqlite"), "--plan", plan, "--idle-seconds", str(idle_seconds), *arguments,
     ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(it for it in (_root(), *sys.path) if it)}

@@ -47,10 +47,10 @@ class WorkerProcess:
         child_in, requests = os.pipe()
         answers, child_out = os.pipe()
         # The parent may have been started where the package is not installed.
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
         try:
             process = subprocess.Popen(  # noqa: S603 - this very interpreter, no words of others
-                [sys.executable, "-m", COMMAND], stdin=child_in, stdout=child_out, env=environment
+                [sys.executable, "-P", "-m", COMMAND], stdin=child_in, stdout=child_out, env=environment
             )
         finally:
             os.close(child_in)

@@ -290,6 +290,16 @@ def test_launch_runs_one_partition(project: Any, monkeypatch: pytest.MonkeyPatch
     assert list(project.items(done.run.run_id)) == ["redirects extract"]
 
 
+def test_launch_is_not_misled_by_files_in_the_current_folder(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for name in ("json", "queue", "csv"):
+        (project.folder / f"{name}.py").write_text("raise SystemExit('a file of the user')\n")
+    stream = io.StringIO()
+    done = launch("shop", RunOptions(), stream=stream)
+    assert done.run is not None, stream.getvalue()
+    assert done.run.result == "succeeded"
+
+
 def test_launch_says_when_dagster_stopped_before_the_run_began(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     stream = io.StringIO()

@@ -92,6 +92,14 @@ def test_it_starts_with_standard_input_closed_and_leaves_its_starter_free_to_end
     assert summary(done.stdout.strip())["shop"]
 
 
+def test_it_starts_where_a_file_has_the_name_of_one_of_pythons_own(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('a file of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    assert summary(ensure(folder))["shop"]
+
+
 def test_it_ends_when_nobody_asks(folder: Path) -> None:
     ensure(folder, idle_seconds=1.0)
     deadline = time.monotonic() + 15

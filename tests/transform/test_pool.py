@@ -289,6 +289,14 @@ def _is_alive(pid: str) -> bool:
         return False
 
 
+def test_files_in_the_current_folder_do_not_take_the_place_of_pythons_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('a file of the user')\n")
+    monkeypatch.chdir(tmp_path)
+    assert codes(transformed(PLAIN, 3)) == {}
+
+
 def test_a_pool_works_in_a_thread() -> None:
     found: list[StagedResult] = []
     thread = threading.Thread(target=lambda: found.extend(transformed(PLAIN, 20)))

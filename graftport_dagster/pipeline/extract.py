@@ -74,6 +74,8 @@ class _Extract:
             self._done.notes.append(why_nothing_to_read(self._work.store, self._work.migration, self._type))
             self._done.is_whole = True
             return self._done
+        if self._files is None and (unencrypted := self._work.migration.source.unencrypted()):
+            self._done.notes.append(unencrypted)
         since = None
         # Records that are asked for by name need not have changed since.
         if not (self._options.full_extract or self._options.dry_run or self._wanted is not None):

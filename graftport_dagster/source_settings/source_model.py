@@ -19,3 +19,7 @@ class SourceModel(Settings):
     def named_types(self) -> tuple[ResourceType, ...]:
         """The resource types that these settings name one by one; none where that is not how they are written."""
         return ()
+
+    def unencrypted(self) -> str:
+        """A sentence where what is read, or a secret, goes over a network unencrypted; "" where not."""
+        return ""

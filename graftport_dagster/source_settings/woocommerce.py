@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from graftport_dagster.records import ResourceType
-from graftport_dagster.settings import Secret, WebAddress
+from graftport_dagster.settings import Secret
 from graftport_dagster.source_settings.beside import WithFiles
 from graftport_dagster.source_settings.rest import RestModel
 from graftport_dagster.source_settings.source_model import Platform
@@ -22,7 +22,6 @@ class WooCommerceSettings(RestModel, WithFiles):
     """
 
     type: Literal["woocommerce"]
-    url: WebAddress
     platform: Platform = "woocommerce"
     consumer_key: Secret
     consumer_secret: Secret

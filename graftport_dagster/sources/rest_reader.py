@@ -33,6 +33,8 @@ from graftport_dagster.errors import (
     TransientError,
     UnreachableError,
 )
+from graftport_dagster.records import CheckResult
+from graftport_dagster.source_settings.rest import RestModel
 
 _CONNECT_SECONDS = 10.0
 _FIRST_PAUSE = 0.5
@@ -78,6 +80,13 @@ class Clock:
 def plain_words(body: Any) -> str:
     """A refusal in the words of an API that answers `{"message": …}`."""
     return str(body.get("message") or "") if isinstance(body, dict) else ""
+
+
+def encryption(settings: RestModel) -> list[CheckResult]:
+    """A warning where the shop is asked without encryption, over a network; else nothing."""
+    told = settings.unencrypted()
+    hint = "Give source.url with https://."
+    return [CheckResult("source: encryption", ok=True, detail=told, hint=hint)] if told else []
 
 
 class RestReader:

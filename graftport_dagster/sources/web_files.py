@@ -30,6 +30,7 @@ from graftport_dagster.errors import (
 )
 from graftport_dagster.settings import resolve_secret
 from graftport_dagster.source_settings.files import FileSpec, is_web_path
+from graftport_dagster.source_settings.rest import LOOPBACK
 from graftport_dagster.sources.file_bytes import sha256_of
 from graftport_dagster.sources.rest_reader import Clock
 from graftport_dagster.sources.source import Freshness
@@ -51,7 +52,6 @@ _REDIRECTS = 8
 _LONGEST_RETRY_AFTER = 120.0
 # Asked for as it is: only so do its length, its tag and the place to resume at mean the file itself.
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "Graftport"}
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _T = TypeVar("_T")
 
 
@@ -263,7 +263,7 @@ class WebFiles:
         for _ in range(_REDIRECTS):
             self._raise_if_stopped()
             allowed = self._credentials(spec) if urlsplit(at)[:2] == urlsplit(address)[:2] else {}
-            if allowed and urlsplit(at).scheme == "http" and urlsplit(at).hostname not in _LOOPBACK:
+            if allowed and urlsplit(at).scheme == "http" and urlsplit(at).hostname not in LOOPBACK:
                 raise ConfigurationError(
                     f"{shown(at)} is no encrypted address, and credentials are never sent to one.",
                     code="FILE_ADDRESS", hint="Write https://.",

@@ -124,6 +124,15 @@ def test_a_shop_that_fails_midway_leaves_its_cursor_where_it_was(magento_shop: S
     assert magento_shop.store.source_records.cursor("shop", ResourceType.PRODUCTS) is not None
 
 
+def test_a_run_says_that_its_shop_is_asked_without_encryption(magento_shop: Shop, magento_url: str) -> None:
+    # Another name of this machine.
+    url = magento_url.replace("127.0.0.1", "127.1")
+    source = magento_shop.migration.source.model_copy(update={"url": url})
+    magento_shop.migration = magento_shop.migration.model_copy(update={"source": source})
+    ran = magento_shop.run(resource_types=(ResourceType.BLOGS,), phases=(Phase.EXTRACT,))
+    assert [note for note in ran.items["blogs extract"].notes if "is not encrypted" in note]
+
+
 def test_a_stop_while_the_shop_makes_us_wait_is_a_cancel(magento_shop: Shop, magento_url: str) -> None:
     faults = [{"fault": "http_429", "path": "/customers", "after": 1, "retry_after": "60"}]
     requests.post(f"{magento_url}/_simulator/faults", json=faults, timeout=20)

@@ -377,6 +377,16 @@ def test_check_is_content_with_a_good_shop_and_names_a_wrong_store_view_or_addre
     assert "CONNECTION_REFUSED" in away.detail
 
 
+def test_an_address_that_is_not_encrypted_is_told(opening: Opening, magento_url: str) -> None:
+    # Another name of this machine.
+    told = opening(magento_url.replace("127.0.0.1", "127.1"), **ADMIN).check()
+    assert (told[0].name, told[0].ok) == ("source: encryption", True)
+    assert "is not encrypted" in told[0].detail
+    assert "https://" in told[0].hint
+    assert all(result.ok for result in told)
+    assert "source: encryption" not in [result.name for result in opening(**ADMIN).check()]
+
+
 def test_a_shop_that_is_not_there_is_unreachable(opening: Opening) -> None:
     with pytest.raises(UnreachableError):
         records(opening("http://127.0.0.1:9"), ResourceType.ORDERS)

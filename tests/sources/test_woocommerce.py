@@ -493,6 +493,14 @@ def test_check_tells_a_firewall_from_wrong_credentials(shop: Shop) -> None:
     assert "firewall" in hint
 
 
+def test_check_tells_an_address_that_is_not_encrypted(shop: Shop, tmp_path: Path) -> None:
+    # Another name of this machine.
+    first, *rest = Shop(shop.url.replace("127.0.0.1", "127.1"), tmp_path).open().check()
+    assert (first.name, first.ok) == ("source: encryption", True)
+    assert "is not encrypted" in first.detail
+    assert all(it.ok for it in rest)
+
+
 def test_check_tells_an_address_where_nobody_is(tmp_path: Path) -> None:
     detail, hint = failed(Shop("http://127.0.0.1:9", tmp_path).open(attempts=1))
     assert "refused the connection" in detail

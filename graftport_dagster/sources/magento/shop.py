@@ -27,6 +27,7 @@ from graftport_dagster.sources.magento.client import (
     MagentoClient,
 )
 from graftport_dagster.sources.magento.trade import Trade
+from graftport_dagster.sources.rest_reader import encryption
 from graftport_dagster.sources.source import Freshness
 
 _FORM = "%Y-%m-%d %H:%M:%S"
@@ -133,8 +134,9 @@ class MagentoSource:
 
     def check(self) -> list[CheckResult]:
         """Whether the shop answers, knows the store view, and lets each type be read; one small question each."""
-        results = [self._checked("source store view", self._store_view)]
-        if not results[0].ok and "SOURCE_FORBIDDEN" not in results[0].detail:
+        view = self._checked("source store view", self._store_view)
+        results = [*encryption(self._settings), view]
+        if not view.ok and "SOURCE_FORBIDDEN" not in view.detail:
             return results
         asked = [kind for kind in self.resource_types() if kind not in self._settings.files]
         return results + [self._checked(f"source {kind}", self._look(kind)) for kind in asked]

@@ -16,7 +16,7 @@ import orjson
 from graftport_dagster.errors import ConfigurationError, GraftportError
 from graftport_dagster.records import CheckResult, InvalidRow, JsonObject, ResourceType, SourceRecord
 from graftport_dagster.source_settings.woocommerce import WooCommerceSettings
-from graftport_dagster.sources.rest_reader import Clock
+from graftport_dagster.sources.rest_reader import Clock, encryption
 from graftport_dagster.sources.source import Freshness
 from graftport_dagster.sources.woocommerce.asking import REAL_TIME, WC, WP, Asking
 from graftport_dagster.sources.woocommerce.pages import Params, Reading, every, total_of
@@ -199,7 +199,7 @@ class WooCommerceSource:
     def check(self) -> list[CheckResult]:
         """The address and the key, then each list that a run reads, with one question each."""
         first = self._look("source: address and key", f"{WC}products")
-        results = [first]
+        results = [*encryption(self._settings), first]
         if first.ok:
             results += [self._version()]
             results += [self._look(f"source {kind}", f"{WC}{path}") for kind, path in _LISTS.items()]

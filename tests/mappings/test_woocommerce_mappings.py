@@ -331,6 +331,15 @@ def sold(*lines: JsonObject, total: str, tax: str, **fields: Any) -> JsonObject:
     return order(**{**plain, **fields})
 
 
+def test_an_order_is_in_the_currency_that_was_paid_in() -> None:
+    # Of a shop with one of the plugins for several currencies: WooCommerce keeps no amounts in its own beside them.
+    envelope, _ = mapped(ResourceType.ORDERS, orders()[0] | {"currency": "SEK"})
+    given = envelope["input"]
+    assert (given["currency"], given["presentmentCurrency"]) == ("SEK", "SEK")
+    assert {it["priceSet"]["shopMoney"]["currencyCode"] for it in given["lineItems"]} == {"SEK"}
+    assert envelope["source_totals"]["total"]["currencyCode"] == "SEK"
+
+
 def test_prices_that_held_the_tax_hold_it_in_shopify() -> None:
     # 3 × 3.33 with the tax in it: 9.99 in all, though no net price is in whole cents.
     row = sold(

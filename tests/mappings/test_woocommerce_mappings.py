@@ -212,6 +212,16 @@ def test_a_name_with_a_dollar_stands_whole_in_the_title_for_search_engines() -> 
     assert mapped_product(row, site_name="Shop $1")[0]["seo"]["title"] == "Gift card $50 | Shop $1"
 
 
+def test_what_yoast_shows_to_search_engines_goes_before_what_its_fields_are_made_from() -> None:
+    head = {"title": "Tea &amp; Co | Leaf", "description": "Buy it.", "og_locale": "en_US"}
+    row = product(yoast_head_json=head, meta_data=[{"key": "_yoast_wpseo_title", "value": "%%title%% %%pa_taste%%"}])
+    assert mapped_product(row)[0]["seo"] == {"title": "Tea & Co | Leaf", "description": "Buy it."}
+    category = {"id": 4, "name": "Tea", "slug": "tea", "path": ["Tea"], "url_path": "/product-category/tea/"}
+    envelope, _ = mapped(ResourceType.COLLECTIONS, category | {"yoast_head_json": head})
+    assert envelope["input"]["seo"] == {"title": "Tea & Co | Leaf", "description": "Buy it."}
+    assert "seo" not in mapped(ResourceType.COLLECTIONS, category)[0]["input"]
+
+
 def test_brand_tags_collections_and_seo_come_along() -> None:
     row = product(
         name="Tea &amp; Co", brands=[{"id": 1, "name": "H&#252;gel", "slug": "h"}],

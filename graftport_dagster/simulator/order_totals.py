@@ -83,6 +83,7 @@ def _settle_price(order: Object, both: Currencies) -> None:
     tax = money.total(money.given(it["priceSet"]) for it in taxes)
     total = subtotal + shipped + (money.NOTHING if order["taxesIncluded"] else tax)
     taken = money.total(off(it) for it in (*lines, *shipping))
+    taken_back = money.total(_part(off(it), it["refunded"], 0, it["quantity"], both) for it in lines)
     back = {name: money.total(money.given(it[name]) for it in order["refunds"]) for name in
             ("itemsSet", "itemsTaxSet", "shippingSet", "shippingTaxSet", "adjustmentSet")}  # fmt: skip
     tax_back = back["itemsTaxSet"] + back["shippingTaxSet"]
@@ -94,10 +95,11 @@ def _settle_price(order: Object, both: Currencies) -> None:
         "totalTaxSet": tax, "totalDiscountsSet": taken, "totalPriceSet": total, "originalTotalPriceSet": total,
         "cartDiscountAmountSet": money.total(off(it) for it in lines), "currentTotalPriceSet": total - gone,
         "currentSubtotalPriceSet": subtotal - back["itemsSet"], "currentTotalTaxSet": tax - tax_back,
-        "currentShippingPriceSet": shipped - back["shippingSet"], "currentTotalDiscountsSet": taken,
-        "currentCartDiscountAmountSet": money.total(off(it) for it in lines),
+        "currentShippingPriceSet": shipped - back["shippingSet"], "currentTotalDiscountsSet": taken - taken_back,
+        "currentCartDiscountAmountSet": money.total(off(it) for it in lines) - taken_back,
         "totalRefundedShippingSet": back["shippingSet"] + back["shippingTaxSet"],
-        "refundDiscrepancySet": back["adjustmentSet"],
+        # In the merchant's favour; what was repaid beyond its worth is in the customer's.
+        "refundDiscrepancySet": money.NOTHING - back["adjustmentSet"],
     }  # fmt: skip
     order.update({name: value.bag(both) for name, value in sums.items()})
     order["taxLines"] = order["currentTaxLines"] = _aggregated(taxes, both)

@@ -46,7 +46,11 @@ def _errors(order: Object, given: Object) -> list[Object]:
             errors.append(user_error([*at, "quantity"], "Quantity must be greater than 0"))
         elif wanted[line["id"]] > line["refundableQuantity"]:
             errors.append(user_error([*at, "quantity"], "Quantity cannot refund more items than were purchased"))
-    if _shipping(order, given, order_totals.currencies_of(order)).shop > _shipping_left(order).shop:
+    both = order_totals.currencies_of(order)
+    if (given.get("currency") or both.shop) != both.presentment:
+        message = "Currency must be the presentment currency of the order"
+        errors.append(user_error(["currency"], message))
+    if _shipping(order, given, both).presentment > _shipping_left(order).presentment:
         message = "Shipping amount cannot be greater than the amount left to refund"
         errors.append(user_error(["shipping", "amount"], message))
     return errors + _transaction_errors(order, given)
@@ -60,14 +64,15 @@ def _transaction_errors(order: Object, given: Object) -> list[Object]:
         if it["orderId"] != order["id"]:
             errors.append(user_error([*at, "orderId"], "Order must be the refunded order"))
         if it["kind"] != "REFUND":
-            errors.append(user_error([*at, "kind"], "Kind must be refund"))
+            errors.append(user_error(None, f"Kind {it['kind'].lower()} is not a valid transaction"))
         if it.get("parentId") is not None and it["parentId"] not in known:
-            errors.append(user_error([*at, "parentId"], "Parent transaction does not exist"))
+            errors.append(user_error(["transactions"], "Transactions require a parent_id associated with the order"))
         if money.amount(it["amount"]) <= 0:
             errors.append(user_error([*at, "amount"], "Amount must be greater than 0"))
     asked = sum((money.amount(it["amount"]) for it in given.get("transactions") or ()), money.ZERO)
     left = money.given(order["netPaymentSet"]).presentment
-    if asked > left and not given.get("allowOverRefunding"):
+    # Recorded: `allowOverRefunding` changes nothing of it.
+    if asked > left:
         message = f"Refund amount ${asked:.2f} is greater than net payment received ${left:.2f}"
         errors.append(user_error(None, message))
     return errors
@@ -85,23 +90,25 @@ def _shipping(order: Object, given: Object, both: Currencies) -> Money:
         return left
     if shipping.get("amount") is None:
         return money.NOTHING
-    return _in_both(order, money.amount(shipping["amount"]), both)
+    return _in_both(money.amount(shipping["amount"]), left, both)
 
 
-def _in_both(order: Object, presentment: Decimal, both: Currencies) -> Money:
-    """An amount given in the customer's currency, in the order's rate of the two."""
-    total = money.given(order["totalPriceSet"])
-    if both.shop == both.presentment or total.presentment == 0:
+def _in_both(presentment: Decimal, left: Money, both: Currencies) -> Money:
+    """An amount given in the customer's currency, at the rate of what is left; all that is left in the end."""
+    if both.shop == both.presentment or left.presentment == 0:
         return Money(presentment, presentment)
-    return Money(money.rounded(presentment * total.shop / total.presentment, both.shop), presentment)
+    return Money(money.rounded(presentment * left.shop / left.presentment, both.shop), presentment)
 
 
 def _make(call: Call, order: Object, given: Object) -> Object:
     both, now = order_totals.currencies_of(order), call.state.now()
     items = [_take_back(call, order, it, both) for it in given.get("refundLineItems") or ()]
     shipping = _shipping(order, given, both)
-    transactions = [_transaction(call, order, it, both) for it in given.get("transactions") or ()]
-    repaid = money.total(money.given(it["amountSet"]) for it in transactions)
+    transactions, repaid = [], money.NOTHING
+    for it in given.get("transactions") or ():
+        amount = _in_both(money.amount(it["amount"]), money.given(order["netPaymentSet"]) - repaid, both)
+        transactions.append(_transaction(call, order, it, amount.bag(both)))
+        repaid += amount
     price = money.total(money.given(it["subtotalSet"]) for it in items)
     tax = money.total(money.given(it["totalTaxSet"]) for it in items)
     worth = price + shipping + (money.NOTHING if order["taxesIncluded"] else tax)
@@ -142,12 +149,14 @@ def _take_back(call: Call, order: Object, given: Object, both: Currencies) -> Ob
     }  # fmt: skip
 
 
-def _transaction(call: Call, order: Object, given: Object, both: Currencies) -> Object:
+def _transaction(call: Call, order: Object, given: Object, amount: money.Bag) -> Object:
     now = call.state.now()
+    parent: Object = next((it for it in order["transactions"] if it["id"] == given.get("parentId")), given)
+    gateway = parent["gateway"] or given["gateway"]
     return {
         "id": call.state.new_id("OrderTransaction"), "kind": given["kind"], "status": "SUCCESS",
-        "gateway": given["gateway"], "formattedGateway": given["gateway"].replace("_", " ").title(),
-        "amountSet": _in_both(order, money.amount(given["amount"]), both).bag(both), "test": order["test"],
+        "gateway": gateway, "formattedGateway": gateway.replace("_", " ").title(),
+        "amountSet": amount, "test": order["test"],
         "authorizationCode": None, "receiptJson": None, "processedAt": now, "createdAt": now, "orderId": order["id"],
         "parentId": given.get("parentId"), "giftCardId": None, "locationId": None, "manualPaymentGateway": False,
         "manuallyCapturable": False, "multiCapturable": False,

@@ -166,15 +166,77 @@ def test_no_more_is_refunded_than_there_is(shop: Any) -> None:
         ({"transactions": [repaid(order, "25.01")]},
          "Refund amount $25.01 is greater than net payment received $25.00"),
         ({"transactions": [{**repaid(order, "1.00"), "parentId": "gid://shopify/OrderTransaction/1"}]},
-         "Parent transaction does not exist"),
+         "Transactions require a parent_id associated with the order"),
+        ({"transactions": [{**repaid(order, "1.00"), "kind": "AUTHORIZATION"}]},
+         "Kind authorization is not a valid transaction"),
+        ({"transactions": [repaid(order, "25.01")], "allowOverRefunding": True},
+         "Refund amount $25.01 is greater than net payment received $25.00"),
         ({"shipping": {"amount": "1.00"}}, "Shipping amount cannot be greater than the amount left to refund"),
     ]  # fmt: skip
     for index, (given, message) in enumerate(cases):
         payload = refund(shop, order, f"k{index}", **given)
         assert payload["refund"] is None
         assert [it["message"] for it in payload["userErrors"]] == [message]
-    over = refund(shop, order, "over", allowOverRefunding=True, transactions=[repaid(order, "25.01")])
-    assert over["userErrors"] == []
+
+
+def test_money_goes_back_the_way_it_came_whatever_gateway_is_named(shop: Any) -> None:
+    order = create(shop)
+    payload = refund(shop, order, "k1", transactions=[{**repaid(order, "3.00"), "gateway": "elsewhere"}])
+    assert payload["refund"]["transactions"]["nodes"][0]["gateway"] == "checkmo"
+
+
+def in_francs(dollars: str, francs: str) -> dict[str, Any]:
+    return {**usd(dollars), "presentmentMoney": {"amount": francs, "currencyCode": "CHF"}}
+
+
+def create_in_francs(shop: Any) -> Any:
+    """100.00 dollars of goods for 95.00 francs, sent for 4.90 dollars, which are 4.66 francs; all paid."""
+    line = {"title": "Bag", "quantity": 1, "priceSet": in_francs("100.00", "95.00"), "requiresShipping": True}
+    return create(
+        shop, lineItems=[line], presentmentCurrency="CHF",
+        shippingLines=[{"title": "Flat", "priceSet": in_francs("4.90", "4.66")}],
+        transactions=[{"kind": "SALE", "gateway": "checkmo", "amountSet": in_francs("104.90", "99.66")}],
+    )  # fmt: skip
+
+
+def test_a_refund_of_an_order_in_another_currency_names_that(shop: Any) -> None:
+    order = create_in_francs(shop)
+    for index, given in enumerate(({}, {"currency": "USD"})):
+        errors = refund(shop, order, f"k{index}", transactions=[repaid(order, "1.00")], **given)["userErrors"]
+        assert [it["field"] for it in errors] == [["currency"]]
+    paid = refund(shop, order, "k2", transactions=[repaid(order, "1.00")], currency="CHF")
+    assert paid["userErrors"] == []
+
+
+def test_all_that_was_paid_in_another_currency_goes_back_to_the_cent(shop: Any) -> None:
+    order = create_in_francs(shop)
+    parts: list[dict[str, Any]] = [
+        {"shipping": {"amount": "4.66"}, "transactions": [repaid(order, "33.22")]},
+        {"transactions": [repaid(order, "33.22"), repaid(order, "33.22")]},
+    ]
+    for index, part in enumerate(parts):
+        payload = refund(shop, order, f"k{index}", currency="CHF", **part)
+        assert payload["userErrors"] == []
+    assert payload["order"]["netPaymentSet"]["shopMoney"]["amount"] == "0.0"
+    assert payload["order"]["displayFinancialStatus"] == "REFUNDED"
+
+
+def test_what_was_repaid_beyond_its_worth_is_a_discrepancy_in_the_customers_favour(shop: Any) -> None:
+    order = create(shop)
+    refund(shop, order, "k1", transactions=[repaid(order, "3.00")])
+    query = "query($id: ID!) { order(id: $id) { refundDiscrepancySet { shopMoney { amount } } } }"
+    shown = shop.data(query, {"id": order["id"]})["order"]
+    assert shown["refundDiscrepancySet"]["shopMoney"]["amount"] == "-3.0"
+
+
+def test_a_discount_goes_back_with_the_pieces_it_was_given_on(shop: Any) -> None:
+    code = {"itemFixedDiscountCode": {"code": "X", "amountSet": usd("5.00")}}
+    order = create(shop, discountCode=code, transactions=[])
+    line = order["lineItems"]["nodes"][0]["id"]
+    refund(shop, order, "k1", refundLineItems=[{"lineItemId": line, "quantity": 1}])
+    query = "query($id: ID!) { order(id: $id) { currentTotalDiscountsSet { shopMoney { amount } } } }"
+    shown = shop.data(query, {"id": order["id"]})["order"]
+    assert shown["currentTotalDiscountsSet"]["shopMoney"]["amount"] == "3.0"
 
 
 def test_a_refund_needs_a_key_and_is_made_once_under_it(shop: Any) -> None:

@@ -128,9 +128,10 @@ def _settle_payments(order: Object, both: Currencies) -> None:
     refunded = paid(order, "REFUND")
     net = received - refunded
     current = money.given(order["currentTotalPriceSet"])
-    outstanding = current - net if order["cancelledAt"] is None else money.NOTHING
     capturable = paid(order, "AUTHORIZATION") - paid(order, "CAPTURE", "VOID")
     capturable = capturable if capturable.shop > 0 else money.NOTHING
+    # What is authorized counts as transacted.
+    outstanding = current - net - capturable if order["cancelledAt"] is None else money.NOTHING
     sums = {
         "totalReceivedSet": received, "totalRefundedSet": refunded, "netPaymentSet": net,
         "totalOutstandingSet": outstanding, "totalCapturableSet": capturable, "totalTipReceivedSet": money.NOTHING,
@@ -144,7 +145,7 @@ def _settle_payments(order: Object, both: Currencies) -> None:
     order["canMarkAsPaid"] = order["cancelledAt"] is None and outstanding.shop > 0
 
 
-def _financial_status(order: Object) -> str:
+def _financial_status(order: Object) -> str | None:
     received = money.given(order["totalReceivedSet"]).shop
     refunded = money.given(order["totalRefundedSet"]).shop
     if refunded > 0:
@@ -155,7 +156,10 @@ def _financial_status(order: Object) -> str:
         return "PARTIALLY_PAID"
     if order["capturable"]:
         return "AUTHORIZED"
-    return "VOIDED" if order["cancelledAt"] or paid(order, "VOID").shop > 0 else "PENDING"
+    if order["cancelledAt"] or paid(order, "VOID").shop > 0:
+        return "VOIDED"
+    # Recorded: of an order that nobody has paid anything for, nothing is said.
+    return "PENDING" if order["transactions"] else None
 
 
 def _fulfillment_status(order: Object) -> str:

@@ -73,6 +73,8 @@ def _errors(call: Call, given: Object) -> list[Object]:
         errors.append(user_error(["order", "lineItems"], "Line items must have at least one line item", "INVALID"))
     for index, it in enumerate(lines):
         errors.extend(_line_errors(call, it, ["order", "lineItems", index]))
+    for index, it in enumerate(given.get("shippingLines") or ()):
+        errors.extend(_price_errors(it, ["order", "shippingLines", index]))
     of_lines = any(it.get("taxLines") for it in (*lines, *(given.get("shippingLines") or ())))
     if given.get("taxLines") and of_lines:
         message = "Tax lines can be specified on the order or on its lines, but not on both."
@@ -86,7 +88,7 @@ def _errors(call: Call, given: Object) -> list[Object]:
 
 
 def _line_errors(call: Call, given: Object, path: list[str | int]) -> list[Object]:
-    known = given.get("variantId") is not None or given.get("productId") is not None
+    known = [name for name in ("variantId", "productId") if given.get(name) is not None]
     if not known and not (given.get("title") or "").strip():
         at = path[:2]
         return [
@@ -94,18 +96,24 @@ def _line_errors(call: Call, given: Object, path: list[str | int]) -> list[Objec
             user_error(at, "Line items Title can't be blank", "INVALID"),
             user_error(at, "Line items Name can't be blank", "INVALID"),
         ]
-    errors = []
-    if given.get("variantId") is not None and call.take(given["variantId"], "ProductVariant") is None:
-        errors.append(user_error([*path, "variantId"], "Product variant does not exist", "INVALID"))
+    kinds = {"variantId": ("ProductVariant", "Product variant"), "productId": ("Product", "Product")}
+    errors = [
+        user_error([*path, name], f"{kinds[name][1]} does not exist", "INVALID")
+        for name in known if call.take(given[name], kinds[name][0]) is None
+    ]  # fmt: skip
     if given["quantity"] < 1:
         errors.append(user_error([*path, "quantity"], "Quantity must be greater than 0", "INVALID"))
-    if money.given(given.get("priceSet")).shop < 0:
-        errors.append(user_error([*path, "priceSet"], "Price must be greater than or equal to 0", "INVALID"))
+    errors.extend(_price_errors(given, path))
     if given.get("fulfillmentService") not in (None, "manual"):
         errors.append(
             user_error([*path, "fulfillmentService"], "Fulfillment service is invalid", "FULFILLMENT_SERVICE_INVALID")
         )
     return errors
+
+
+def _price_errors(given: Object, path: list[str | int]) -> Iterable[Object]:
+    if money.given(given.get("priceSet")).shop < 0:
+        yield user_error([*path, "priceSet"], "Price must be greater than or equal to 0", "INVALID")
 
 
 def _new(call: Call, given: Object) -> Object:
@@ -168,17 +176,34 @@ def _take_customer(call: Call, order: Object, given: Object) -> None:
             path = ["customerId"] if given.get("customerId") else ["customer", "toAssociate", "id"]
             raise refuse(["order", *path], "Customer does not exist", "INVALID")
     else:
-        email = customers.email_of(wanted.get("toAssociate", {}).get("email"))
-        customer = call.state.find_one("customer email", email) if email else None
+        customer = _of_email(call, wanted.get("toAssociate", {}).get("email") or given.get("email"))
     if customer is not None:
         order["customerId"] = customer["id"]
         order["email"] = order["email"] or customer["email"]
+
+
+def _of_email(call: Call, email: str | None) -> Object | None:
+    """Who has the address; somebody new where nobody has it: an order with an address alone makes a customer."""
+    text = customers.email_of(email)
+    if text is None:
+        return None
+    known = call.state.find_one("customer email", text)
+    if known is not None:
+        return known
+    customer = customers.new(call)
+    if customers.complaints(call, customer, {"email": text}):
+        return None
+    customers.fill(call, customer, {"email": text})
+    call.state.put(customer)
+    return customer
 
 
 def _upserted(call: Call, given: Object) -> Object:
     customer = None
     if given.get("id") is not None:
         customer = call.take(given["id"], "Customer")
+        if customer is None:
+            raise refuse(["order", "customer", "toUpsert", "id"], "Customer does not exist", "INVALID")
     elif given.get("email"):
         customer = call.state.find_one("customer email", customers.email_of(given["email"]) or "")
     elif given.get("phone"):
@@ -301,7 +326,7 @@ def _values(it: Object, field: str) -> Iterable[Any] | None:
         name = field.removeprefix("metafields.")
         return [m["value"] for m in it["metafields"] if f"{m['namespace']}.{m['key']}" == name]
     status = "cancelled" if it["cancelledAt"] else "closed" if it["closed"] else "open"
-    financial, fulfillment = it["displayFinancialStatus"].lower(), it["displayFulfillmentStatus"].lower()
+    financial, fulfillment = (it["displayFinancialStatus"] or "").lower(), it["displayFulfillmentStatus"].lower()
     known: dict[str, Iterable[Any]] = {
         "id": [it["id"], it["id"].rpartition("/")[2]], "name": [it["name"], it["name"].lstrip("#")],
         "source_identifier": [it["sourceIdentifier"]], "source_name": [it["sourceName"]], "email": [it["email"]],

@@ -95,8 +95,9 @@ def test_both_currencies_are_kept(shop: Any) -> None:
 
 
 def test_what_was_paid_says_how_far_an_order_is_paid(shop: Any) -> None:
-    cases: list[tuple[dict[str, Any], str]] = [
-        ({}, "PENDING"), ({"transactions": [sale("4.00")]}, "PARTIALLY_PAID"),
+    cases: list[tuple[dict[str, Any], str | None]] = [
+        ({}, None), ({"transactions": [sale("4.00")]}, "PARTIALLY_PAID"),
+        ({"financialStatus": "PENDING"}, "PENDING"),
         ({"transactions": [sale("10.00", kind="AUTHORIZATION")]}, "AUTHORIZED"),
         ({"transactions": [sale("10.00", status="FAILURE")]}, "PENDING"),
         ({"transactions": [sale("10.00"), sale("4.00", kind="REFUND")]}, "PARTIALLY_REFUNDED"),
@@ -145,6 +146,24 @@ def test_a_customer_is_associated_or_made(shop: Any) -> None:
     assert shop.errors("orderCreate", {"order": missing})[0]["field"] == ["order", "customer", "toAssociate", "id"]
 
 
+def test_what_is_authorized_is_not_outstanding(shop: Any) -> None:
+    assert amounts(create(shop, transactions=[sale("10.00", kind="AUTHORIZATION")]), "totalOutstanding") == ["0.0"]
+
+
+def test_an_order_with_a_mail_address_alone_is_its_customers_who_is_made_where_there_is_none(shop: Any) -> None:
+    guest = create(shop, email="Guest@example.com")
+    assert guest["customer"]["email"] == "guest@example.com"
+    assert create(shop, email="guest@example.com")["customer"] == guest["customer"]
+    assert create(shop)["customer"] is None
+
+
+def test_nobody_is_made_of_an_id_that_is_not_there(shop: Any) -> None:
+    customer = {"toUpsert": {"id": "gid://shopify/Customer/1", "firstName": "Ada"}}
+    refused = shop.errors("orderCreate", {"order": {"lineItems": [line()], "customer": customer}})
+    assert refused[0]["field"] == ["order", "customer", "toUpsert", "id"]
+    assert shop.control("objects?type=Customer") == []
+
+
 def test_a_line_takes_what_its_variant_has(shop: Any) -> None:
     product = shop.set_product({"title": "Bag"})
     variant = product["variants"]["nodes"][0]["id"]
@@ -187,6 +206,8 @@ def test_what_an_order_cannot_be_is_refused(shop: Any) -> None:
          "REDUNDANT_CUSTOMER_FIELDS"),
         ({"lineItems": [line(quantity=0)]}, "INVALID"),
         ({"lineItems": [line(variantId="gid://shopify/ProductVariant/1")]}, "INVALID"),
+        ({"lineItems": [{"productId": "gid://shopify/Product/1", "quantity": 1}]}, "INVALID"),
+        ({"shippingLines": [{"title": "Flat", "priceSet": usd("-1.00")}]}, "INVALID"),
         ({"lineItems": [line(fulfillmentService="elsewhere")]}, "FULFILLMENT_SERVICE_INVALID"),
     ]  # fmt: skip
     for given, code in cases:

@@ -6,7 +6,6 @@ is kept, and the mutations on a customer's own addresses.
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
 from graftport_dagster.simulator.countries import COUNTRIES, PROVINCES, country_code, province_code
@@ -83,7 +82,7 @@ def replaced(call: Call, before: Sequence[Object], given: Sequence[Object]) -> l
     free = list(before)
     for it in given:
         content = kept(it)
-        known = next((one for one in free if one["id"] == it.get("id") or same(content, one)), None)
+        known = next((one for one in free if (one["id"] == it["id"] if it.get("id") else same(content, one))), None)
         if known is not None:
             free.remove(known)
             after.append({**known, **content})
@@ -174,8 +173,8 @@ def _formatted(_: Call, address: Object, arguments: Arguments) -> list[str]:
 
 
 def _area(_: Call, address: Object, __: Arguments) -> str | None:
-    parts: list[Any] = [address["city"], address["provinceCode"], address["country"]]
-    return ", ".join(it for it in parts if it) or None
+    town = " ".join(it for it in (address["city"], address["provinceCode"]) if it)
+    return ", ".join(it for it in (town, address["country"]) if it) or None
 
 
 PART = Part(

@@ -130,9 +130,9 @@ def _set(call: Call, arguments: Arguments) -> Object:
     customer = _identified(call, identifier, given)
     is_new = customer is None
     customer = customer or new(call)
-    errors = [
-        user_error(["input", *path], text, code) for path, text, code in complaints(call, customer, given)
-    ]  # fmt: skip
+    wrong = _new_part_errors(given, "addresses", "address") if is_new else _unknown_address_errors(customer, given)
+    errors = [{**it, "field": ["input", *it["field"]]} for it in wrong]
+    errors += [user_error(["input", *path], text, code) for path, text, code in complaints(call, customer, given)]
     if errors:
         raise Refused(errors)
     fill(call, customer, given)

@@ -91,6 +91,24 @@ def test_addresses_are_replaced_and_keep_their_ids(shop: Any) -> None:
     assert _set(shop, {"addresses": []}, {"id": made["id"]})["defaultAddress"] is None
 
 
+def test_an_address_that_is_not_there_is_no_new_one(shop: Any) -> None:
+    gone = {**HOME, "id": "gid://shopify/MailingAddress/1?model_name=CustomerAddress"}
+    made = _set(shop, {"firstName": "Ada", "addresses": [HOME]})
+    change = {"identifier": {"id": made["id"]}, "input": {"addresses": [gone]}}
+    refused = shop.errors("customerSet", change, codes=False)
+    assert refused == [{"field": ["input", "addresses", "0", "id"], "message": "Customer address does not exist"}]
+    refused = shop.errors("customerSet", {"input": {"firstName": "Bob", "addresses": [gone]}}, codes=False)
+    assert refused[0]["message"] == "Cannot specify address ID on creation"
+    assert len(shop.control("objects?type=Customer")) == 1
+
+
+def test_the_address_with_an_id_is_the_one_that_changes(shop: Any) -> None:
+    made = _set(shop, {"firstName": "Ada", "addresses": [HOME, WORK]})
+    home, work = (it["id"] for it in made["addressesV2"]["nodes"])
+    again = _set(shop, {"addresses": [{**HOME, "id": work}, {**WORK, "id": home}]}, {"id": made["id"]})
+    assert [(it["id"], it["city"]) for it in again["addressesV2"]["nodes"]] == [(work, "Albany"), (home, "Lyon")]
+
+
 def test_one_address_is_added_changed_made_default_and_deleted(shop: Any) -> None:
     gid = _set(shop, {"firstName": "Ada", "addresses": [HOME]})["id"]
     variables = {"customerId": gid, "address": WORK, "setAsDefault": True}

@@ -6,6 +6,7 @@ code is taken, and what is stored, is `discounts.py`'s.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from graftport_dagster.simulator.parts import Call
@@ -13,11 +14,12 @@ from graftport_dagster.simulator.state import Object, split_gid
 
 Problem = tuple[list[str | int], str, str | None]
 _MOST_QUANTITY = 100_000
+_MOST_REQUIRED = {"quantity": 2**31 - 1, "subtotal": 10**18}
 
 
 def problems_of(call: Call, before: Object, given: Object, argument: str, *, is_new: bool) -> list[Problem]:
     """What is wrong, as (path below the argument, message, code)."""
-    problems = list(_texts(given, is_new=is_new))
+    problems = [*_combining(given, argument), *_texts(given, is_new=is_new), *_minimum(given)]
     problems += _dates(before, given)
     if given.get("context") is not None and given.get("customerSelection") is not None:
         problems.append((["context"], "Only one of context or customerSelection can be provided.", "INVALID"))
@@ -26,7 +28,7 @@ def problems_of(call: Call, before: Object, given: Object, argument: str, *, is_
         if given.get(side) is not None:
             known = before[side].get("items") or {}
             problems += _side(call, given[side], side, known, is_bxgy=argument == "bxgyCodeDiscount")
-    problems += _per_order(given)
+    problems += _uses(given)
     return problems
 
 
@@ -66,13 +68,39 @@ def _overlap(change: Object | None) -> bool:
     return bool(set((change or {}).get("add") or ()) & set((change or {}).get("remove") or ()))
 
 
+def _combining(given: Object, argument: str) -> Iterator[Problem]:
+    if argument == "freeShippingCodeDiscount" and (given.get("combinesWith") or {}).get("shippingDiscounts"):
+        text = "The combinesWith settings are not valid for the discount class."
+        yield ["combinesWith"], text, "INVALID_COMBINES_WITH_FOR_DISCOUNT_CLASS"
+
+
 def _texts(given: Object, *, is_new: bool) -> Iterator[Problem]:
-    for name, said in (("title", "Title"), ("code", "Discount code"), ("startsAt", "Starts at")):
-        if (is_new or name in given) and not (given.get(name) or "").strip():
-            yield [name], f"{said} can't be blank.", "INVALID"
+    for name, said in (("title", "Title"), ("code", "Code"), ("startsAt", "Starts at")):
+        text = given.get(name)
+        if name == "code" and text == "":
+            yield ["code"], "Code is too short (minimum is 1 character)", "TOO_SHORT"
+        elif (is_new or name in given) and not (text or "").strip():
+            yield [name], f"{said} can't be blank", "BLANK"
+    if "\n" in (given.get("code") or ""):
+        yield ["code"], "Code cannot contain newline characters.", "INVALID"
     for name in ("title", "code"):
         if len(given.get(name) or "") > 255:
             yield [name], f"{name.capitalize()} is too long (maximum is 255 characters)", "TOO_LONG"
+
+
+def _minimum(given: Object) -> Iterator[Problem]:
+    minimum = given.get("minimumRequirement") or {}
+    bounds = {
+        name: (minimum.get(name) or {}).get(f"greaterThanOrEqualTo{name.capitalize()}") for name in _MOST_REQUIRED
+    }
+    for name, other in (("subtotal", "quantity"), ("quantity", "subtotal")):
+        if (value := bounds[name]) is None:
+            continue
+        path: list[str | int] = ["minimumRequirement", name, f"greaterThanOrEqualTo{name.capitalize()}"]
+        if bounds[other] is not None:
+            yield path, f"Minimum {name} cannot be defined when minimum {other} is.", "CONFLICT"
+        elif Decimal(value) >= _MOST_REQUIRED[name]:
+            yield path, f"Minimum {name} must be less than {_MOST_REQUIRED[name]}", "LESS_THAN"
 
 
 def _dates(before: Object, given: Object) -> Iterator[Problem]:
@@ -132,8 +160,22 @@ def _side(call: Call, side: Object, name: str, known: Object, *, is_bxgy: bool) 
         yield from _percentage(effect.get("percentage"), [*path, "discountOnQuantity", "effect", "percentage"])
     if name == "customerBuys":
         yield from _quantity(value.get("quantity"), [*path, "quantity"], "antecedent")
-    else:
-        yield from _percentage(value.get("percentage"), [*path, "percentage"])
+        return
+    if is_bxgy:
+        yield from _only_on_quantity(side, value, [name])
+    yield from _percentage(value.get("percentage"), [*path, "percentage"])
+    if Decimal((value.get("discountAmount") or {}).get("amount") or 0) < 0:
+        yield [*path, "discountAmount", "amount"], "Value must be less than or equal to 0", "LESS_THAN_OR_EQUAL_TO"
+
+
+def _only_on_quantity(side: Object, value: Object, path: list[str | int]) -> Iterator[Problem]:
+    for name in ("percentage", "discountAmount"):
+        if value.get(name) is not None:
+            yield [*path, "value", name], "Only discountOnQuantity permitted with bxgy discounts.", "INVALID"
+            yield [*path, "value", "discountOnQuantity", "quantity"], "Quantity cannot be blank.", "BLANK"
+    for name in ("appliesOnSubscription", "appliesOnOneTimePurchase"):
+        if side.get(name) is not None:
+            yield [*path, name], "This field is not supported by bxgy discounts.", "INVALID"
 
 
 def _percentage(value: float | None, path: list[str | int]) -> Iterator[Problem]:
@@ -151,7 +193,9 @@ def _quantity(value: str | None, path: list[str | int], said: str) -> Iterator[P
         yield path, f"{ratio} must be less than {_MOST_QUANTITY}", "LESS_THAN"
 
 
-def _per_order(given: Object) -> Iterator[Problem]:
+def _uses(given: Object) -> Iterator[Problem]:
+    if (uses := given.get("usageLimit")) is not None and uses < 1:
+        yield ["usageLimit"], "Usage limit must be greater than 0", "GREATER_THAN"
     limit = given.get("usesPerOrderLimit")
     if limit == 0:
         yield ["usesPerOrderLimit"], "Allocation limit cannot be zero", "VALUE_OUTSIDE_RANGE"

@@ -84,6 +84,63 @@ def test_what_an_update_adds_joins_what_is_there_until_it_is_removed(shop: Any) 
     assert gets["value"]["percentage"] == 0.5
 
 
+def said(shop: Any, kind: str, given: dict[str, Any]) -> list[tuple[str, str, str]]:
+    argument = {"Basic": "basicCodeDiscount", "Bxgy": "bxgyCodeDiscount", "FreeShipping": "freeShippingCodeDiscount"}
+    base = {"title": "T", "code": "T", "startsAt": START, "context": {"all": "ALL"}, **given}
+    errors = shop.errors(f"discountCode{kind}Create", {argument[kind]: base})
+    return [(".".join(it["field"][1:]), it["message"], it["code"]) for it in errors]
+
+
+def test_a_discount_says_what_it_takes_off_in_the_one_way_its_kind_knows(shop: Any) -> None:
+    product = shop.set_product({"title": "Bag"})["id"]
+    items = {"products": {"productsToAdd": [product]}}
+    buys = {"items": items, "value": {"quantity": "1"}}
+    on_quantity = {"discountOnQuantity": {"quantity": "1", "effect": {"percentage": 1}}}
+    blank = ("customerGets.value.discountOnQuantity.quantity", "Quantity cannot be blank.", "BLANK")
+    for name, value in (("percentage", 0.5), ("discountAmount", {"amount": "5"})):
+        gets = {"items": items, "value": {name: value}}
+        wrong = (f"customerGets.value.{name}", "Only discountOnQuantity permitted with bxgy discounts.", "INVALID")
+        assert said(shop, "Bxgy", {"customerBuys": buys, "customerGets": gets}) == [wrong, blank]
+    gets = {"items": items, "value": on_quantity, "appliesOnSubscription": True}
+    assert said(shop, "Bxgy", {"customerBuys": buys, "customerGets": gets}) == [
+        ("customerGets.appliesOnSubscription", "This field is not supported by bxgy discounts.", "INVALID")
+    ]
+    taken = {"items": {"all": True}, "value": {"discountAmount": {"amount": "-5"}}}
+    assert [it[2] for it in said(shop, "Basic", {"customerGets": taken})] == ["LESS_THAN_OR_EQUAL_TO"]
+    combined = said(shop, "FreeShipping", {"destination": {"all": True}, "combinesWith": {"shippingDiscounts": True}})
+    assert [it[2] for it in combined] == ["INVALID_COMBINES_WITH_FOR_DISCOUNT_CLASS"]
+    assert shop.control("objects?type=DiscountCodeNode") == []
+
+
+def test_a_discount_requires_one_minimum_at_most_and_is_used_at_least_once(shop: Any) -> None:
+    gets = {"value": {"percentage": 0.2}, "items": {"all": True}}
+    both = {
+        "quantity": {"greaterThanOrEqualToQuantity": "2"}, "subtotal": {"greaterThanOrEqualToSubtotal": "10.00"},
+    }  # fmt: skip
+    assert said(shop, "Basic", {"customerGets": gets, "minimumRequirement": both}) == [
+        ("minimumRequirement.subtotal.greaterThanOrEqualToSubtotal",
+         "Minimum subtotal cannot be defined when minimum quantity is.", "CONFLICT"),
+        ("minimumRequirement.quantity.greaterThanOrEqualToQuantity",
+         "Minimum quantity cannot be defined when minimum subtotal is.", "CONFLICT"),
+    ]  # fmt: skip
+    assert said(shop, "Basic", {"customerGets": gets, "usageLimit": 0}) == [
+        ("usageLimit", "Usage limit must be greater than 0", "GREATER_THAN")
+    ]
+
+
+def test_blank_texts_of_a_discount_are_refused_in_shopifys_words(shop: Any) -> None:
+    gets = {"value": {"percentage": 0.2}, "items": {"all": True}}
+    cases: list[tuple[dict[str, Any], tuple[str, str, str]]] = [
+        ({"title": ""}, ("title", "Title can't be blank", "BLANK")),
+        ({"code": None}, ("code", "Code can't be blank", "BLANK")),
+        ({"code": ""}, ("code", "Code is too short (minimum is 1 character)", "TOO_SHORT")),
+        ({"code": "a\nb"}, ("code", "Code cannot contain newline characters.", "INVALID")),
+        ({"startsAt": None}, ("startsAt", "Starts at can't be blank", "BLANK")),
+    ]
+    for given, problem in cases:
+        assert said(shop, "Basic", {"customerGets": gets, **given}) == [problem]
+
+
 def test_a_deactivated_discount_has_expired_and_can_be_activated_again(shop: Any) -> None:
     gid = discount(shop, "TEN")
     assert shown(shop, gid)["status"] == "ACTIVE"

@@ -29,13 +29,18 @@ def text_complaints(name: str, label: str, text: str, *, emojis: bool = False) -
     found = []
     if len(text) > _LONGEST:
         found.append(f"{label} is too long (maximum is {_LONGEST} characters)")
-    if _TAG.search(text):
+    if has_tags(text):
         found.append(f"{label} cannot contain HTML tags")
     if _ADDRESS.search(text):
         found.append(f"{label} cannot contain URL")
     if not emojis and _EMOJI.search(text):
         found.append(f"{label} cannot contain emojis")
     return [([name], message) for message in found]
+
+
+def has_tags(text: str) -> bool:
+    """Whether there is HTML in a text that takes none."""
+    return _TAG.search(text) is not None
 
 
 def complaints(given: Object) -> list[Complaint]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from graftport_dagster.simulator import money, redeem_codes
+from graftport_dagster.simulator import redeem_codes
 from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.discount_inputs import contradictions, merged, merged_items, problems_of
@@ -171,9 +171,7 @@ def _shown(call: Call, node: Object, _: Arguments) -> Object:
 
 
 def _money(call: Call, amount: str | None) -> Object | None:
-    if amount is None:
-        return None
-    return {"amount": money.text(money.amount(amount)), "currencyCode": call.settings.currency}
+    return None if amount is None else {"amount": amount, "currencyCode": call.settings.currency}
 
 
 def _present(call: Call, gids: Iterable[str]) -> list[Object]:

@@ -2,7 +2,7 @@
 
 What lives here: creating, changing, debiting, crediting and deactivating them. A code is shown
 in the answer to its create alone; afterwards a card is found by it, and shows its last four.
-Messages of crediting and debiting are those of recorded answers.
+Messages are those of recorded answers.
 """
 
 import re
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from graftport_dagster.simulator import addresses
 from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.lists import count_of, list_of
@@ -24,6 +25,8 @@ _MOST_MONEY = Decimal(10_000)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _CHANGEABLE = ("note", "expiresOn", "templateSuffix", "customerId", "recipientAttributes",
                "crossCurrencyRedemptionStrategy")  # fmt: skip
+# Of what a deactivated card does not let change, the first of these is named.
+_NAMED_WHEN_OFF = ("expiresOn", "customerId", "recipientAttributes")
 
 
 def _create(call: Call, arguments: Arguments) -> Object:
@@ -52,9 +55,9 @@ def _money(amount: Decimal) -> str:
 def _code_errors(call: Call, code: str) -> list[Object]:
     path = ["input", "code"]
     if len(code) < _SHORTEST:
-        return [user_error(path, f"Code is too short (minimum is {_SHORTEST} characters)", "TOO_SHORT")]
+        return [user_error(path, f"Code must be at least {_SHORTEST} characters long", "TOO_SHORT")]
     if len(code) > _LONGEST:
-        return [user_error(path, f"Code is too long (maximum is {_LONGEST} characters)", "TOO_LONG")]
+        return [user_error(path, f"Code must be at most {_LONGEST} characters long", "TOO_LONG")]
     if not re.fullmatch(r"[a-zA-Z0-9]+", code):
         return [user_error(path, "Code can only contain letters(a-z) and numbers(0-9)", "INVALID")]
     if call.state.find("gift card code", code.lower()):
@@ -64,7 +67,7 @@ def _code_errors(call: Call, code: str) -> list[Object]:
 
 def _amount_errors(amount: Object) -> list[Object]:
     if amount.get("amount") is None or Decimal(amount["amount"]) <= 0:
-        return [user_error(["input", "initialValue"], "Initial value must be greater than 0", "GREATER_THAN")]
+        return [user_error(["input", "initialValue"], "must be greater than 0", "GREATER_THAN")]
     if Decimal(amount["amount"]) > _MOST_MONEY:
         message = f"can't exceed ${_MOST_MONEY:,.2f} {amount['currencyCode']}"
         return [user_error(["input", "initialValue"], message, "GIFT_CARD_LIMIT_EXCEEDED")]
@@ -81,7 +84,18 @@ def _people_errors(call: Call, given: Object) -> list[Object]:
             raise TopLevelError("INVALID_FIELD_ARGUMENTS", f"{name} is too long (maximum is {most})")
     if recipient and call.take(recipient["id"], "Customer") is None:
         path = ["input", "recipientAttributes", "id"]
-        errors.append(user_error(path, "The recipient could not be found.", "RECIPIENT_NOT_FOUND"))
+        errors.append(user_error(path, "Recipient could not be found", "RECIPIENT_NOT_FOUND"))
+    return errors + _recipient_errors(recipient or {})
+
+
+def _recipient_errors(given: Object) -> list[Object]:
+    errors = []
+    for name, said in (("preferredName", "Preferred name"), ("message", "Message")):
+        path = ["input", "recipientAttributes", name]
+        if given.get(name) is not None and not given[name].strip():
+            errors.append(user_error(path, f"{said} can't be blank", "INVALID"))
+        elif addresses.has_tags(given.get(name) or ""):
+            errors.append(user_error(path, f"{said} cannot contain HTML tags", "INVALID"))
     return errors
 
 
@@ -89,8 +103,11 @@ def _update(call: Call, arguments: Arguments) -> Object:
     card, given = call.take(arguments["id"], "GiftCard"), arguments["input"]
     if card is None:
         raise refuse(["id"], "The gift card could not be found.")
+    if not given:
+        raise refuse(["input"], "At least one argument is required in the input.")
     if card["deactivatedAt"] is not None:
-        raise refuse(["id"], "The gift card is deactivated.")
+        named = next((["input", name] for name in _NAMED_WHEN_OFF if name in given), ["id"])
+        raise refuse(named, "The gift card is deactivated.")
     if errors := _people_errors(call, given):
         raise Refused(errors)
     card.update({name: given[name] for name in _CHANGEABLE if name in given}, updatedAt=call.state.now())

@@ -1,11 +1,12 @@
 """Fields of an order and its parts that are shown and not kept.
 
-What lives here: connections, references to other objects, and the plain amounts that Shopify keeps
-beside each pair of currencies for older clients.
+What lives here: connections, references to other objects, the plain amounts that Shopify keeps
+beside each pair of currencies for older clients, and how amounts of all types are written.
 """
 
 from collections.abc import Callable
 
+from graftport_dagster.simulator import money
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part, Resolver
 from graftport_dagster.simulator.state import Object
@@ -106,6 +107,7 @@ _FIELDS: dict[str, Callable[..., object]] = {
     "OrderTransaction.parentTransaction": _parent,
     "OrderTransaction.location": _reference("locationId"),
     "OrderTransaction.amountV2": _money("amountSet"),
+    "MoneyV2.amount": lambda _, it, __: money.text(money.amount(it["amount"])),
 }
 _FIELDS |= {f"{kind}.{name}": _plain(f"{name}Set") for kind, names in _PLAIN.items() for name in names}
 

@@ -97,4 +97,4 @@ def test_the_last_fixed_price_of_a_variant_counts(shop: Any) -> None:
         fixedPricesCount prices(first: 5, originType: FIXED) { nodes { variant { id } price { amount } } } } } } } }"""
     shown = shop.data(query, {"id": market["id"]})["market"]["catalogs"]["nodes"][0]["priceList"]
     assert shown["fixedPricesCount"] == 1
-    assert shown["prices"]["nodes"] == [{"variant": {"id": variant}, "price": {"amount": "12.00"}}]
+    assert shown["prices"]["nodes"] == [{"variant": {"id": variant}, "price": {"amount": "12.0"}}]

@@ -180,11 +180,39 @@ def test_debits_and_credits_change_the_balance_and_are_listed(shop: Any) -> None
         assert shop.errors(f"giftCard{verb.capitalize()}", {"id": gid, f"{verb}Input": given}) == []
     fields = "balance { amount } transactions(first: 5) { nodes { note amount { amount } } }"
     it = shop.data(f"query($id: ID!) {{ giftCard(id: $id) {{ {fields} }} }}", {"id": gid})["giftCard"]
-    assert it["balance"]["amount"] == "35.00"
+    assert it["balance"]["amount"] == "35.0"
     amounts = [(one["note"], one["amount"]["amount"]) for one in it["transactions"]["nodes"]]
-    assert amounts == [("debit", "-20.00"), ("credit", "5.00")]
+    assert amounts == [("debit", "-20.0"), ("credit", "5.0")]
     much = {"debitAmount": {"amount": "99", "currencyCode": "USD"}}
     assert shop.errors("giftCardDebit", {"id": gid, "debitInput": much})[0]["code"] == "INSUFFICIENT_FUNDS"
+
+
+def test_what_a_gift_card_cannot_be_is_refused_in_shopifys_words(shop: Any) -> None:
+    owner = shop.mutate("customerCreate", {"input": {"email": "ada@example.com"}}, "customer { id }")["customer"]["id"]
+    cases: list[tuple[dict[str, Any], str, str]] = [
+        ({"initialAmount": {"amount": "0", "currencyCode": "USD"}}, "initialValue", "must be greater than 0"),
+        ({"code": "short"}, "code", "Code must be at least 8 characters long"),
+        ({"code": "x" * 21}, "code", "Code must be at most 20 characters long"),
+        ({"recipientAttributes": {"id": "gid://shopify/Customer/1"}}, "recipientAttributes.id",
+         "Recipient could not be found"),
+        ({"recipientAttributes": {"id": owner, "message": " "}}, "recipientAttributes.message",
+         "Message can't be blank"),
+        ({"recipientAttributes": {"id": owner, "preferredName": "<b>Ada</b>"}}, "recipientAttributes.preferredName",
+         "Preferred name cannot contain HTML tags"),
+    ]  # fmt: skip
+    for given, field, message in cases:
+        errors = shop.errors("giftCardCreate", {"input": {"code": "abcd1234", "initialAmount": MONEY, **given}})
+        assert [(".".join(it["field"][1:]), it["message"]) for it in errors] == [(field, message)]
+
+
+def test_a_deactivated_card_does_not_change_and_an_update_changes_something(shop: Any) -> None:
+    gid = card(shop, "abcd1234")
+    nothing = shop.errors("giftCardUpdate", {"id": gid, "input": {}}, codes=False)
+    assert nothing == [{"field": ["input"], "message": "At least one argument is required in the input."}]
+    shop.errors("giftCardDeactivate", {"id": gid})
+    for change, field in (({"note": "n", "expiresOn": "2099-12-31"}, ["input", "expiresOn"]), ({"note": "n"}, ["id"])):
+        refused = shop.errors("giftCardUpdate", {"id": gid, "input": change}, codes=False)
+        assert refused == [{"field": field, "message": "The gift card is deactivated."}]
 
 
 def test_a_new_card_is_searched_only_when_search_knows_it(open_shop: Callable[..., Any]) -> None:

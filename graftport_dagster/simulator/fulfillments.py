@@ -74,6 +74,7 @@ def _create(call: Call, arguments: Arguments) -> Object:
 
 def _wanted(call: Call, groups: list[Object]) -> tuple[Object, dict[str, int]]:
     """The one order meant, and how much of which of its waiting lines is to be sent."""
+    _check_quantities(groups)
     orders: dict[str, Object] = {}
     wanted: dict[str, int] = {}
     for group in groups:
@@ -88,12 +89,22 @@ def _wanted(call: Call, groups: list[Object]) -> tuple[Object, dict[str, int]]:
         for gid, quantity in _quantities(waiting, group.get("fulfillmentOrderLineItems")):
             wanted[gid] = wanted.get(gid, 0) + quantity
     if len(orders) != 1:
-        raise refuse(["fulfillment"], "All fulfillment orders must belong to the same order.")
+        numbers = ", ".join(str(split_gid(gid)[1]) for gid in orders)
+        message = "All fulfillment orders must belong to the same order."
+        raise refuse(["fulfillment"], f"{message} Multiple orders with ids [{numbers}] were found.")
     order = next(iter(orders.values()))
     left = {it["id"]: it["remainingQuantity"] for one in order["fulfillmentOrders"] for it in one["lineItems"]}
-    if any(quantity < 1 or quantity > left[gid] for gid, quantity in wanted.items()):
+    if any(quantity > left[gid] for gid, quantity in wanted.items()):
         raise refuse(["fulfillment"], _INVALID_QUANTITY)
     return order, wanted
+
+
+def _check_quantities(groups: list[Object]) -> None:
+    for index, group in enumerate(groups):
+        for place, it in enumerate(group.get("fulfillmentOrderLineItems") or ()):
+            if it["quantity"] < 1:
+                path = ["lineItemsByFulfillmentOrder", index, "fulfillmentOrderLineItems", place, "quantity"]
+                raise refuse(["fulfillment", *path], "Quantity must be greater than 0")
 
 
 def _quantities(waiting: Object, given: list[Object] | None) -> list[tuple[str, int]]:

@@ -152,8 +152,10 @@ def _write_list(call: Call, price_list: Object, given: Object) -> None:
             raise refuse(["input", "catalogId"], "Catalog does not exist.", "CATALOG_DOES_NOT_EXIST")
         if any(gid != price_list["id"] for gid in call.state.find("price list of", catalog)):
             raise refuse(["input", "catalogId"], "Catalog has a price list already assigned.", "CATALOG_TAKEN")
-    fields = ("name", "currency", "catalogId", "parent")
+    fields = ("name", "currency", "parent")
     price_list.update({field: given[field] for field in fields if given.get(field) is not None})
+    if "catalogId" in given:
+        price_list["catalogId"] = given["catalogId"]
     call.state.put(price_list)
 
 

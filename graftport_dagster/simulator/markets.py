@@ -8,7 +8,7 @@ is in another active market was not recorded; its code is the schema's.
 from collections.abc import Iterable
 from typing import Any
 
-from graftport_dagster.simulator.answers import refuse
+from graftport_dagster.simulator.answers import not_simulated, refuse
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.handles import free_handle, handle_of
 from graftport_dagster.simulator.lists import list_of
@@ -35,11 +35,12 @@ def _region(state: State, code: str) -> Object:
 
 def _create(call: Call, arguments: Arguments) -> Object:
     given = arguments["input"]
+    _check_simulated(given)
     _check_name(call, given["name"], None)
     market: Object = {
         "id": call.state.new_id("Market"), "primary": False, "regions": [], "currencySettings": {}, "handle": "",
         "catalogs": [], "webPresences": [], "metafields": [], "priceInclusions": None,
-        "status": given.get("status") or ("DRAFT" if given.get("enabled") is False else "ACTIVE"),
+        "status": _status(given) or "DRAFT",
     }  # fmt: skip
     conditions = ((given.get("conditions") or {}).get("regionsCondition") or {}).get("regions")
     regions, place = (conditions, ["conditions", "regionsCondition", "regions"])
@@ -55,14 +56,19 @@ def _create(call: Call, arguments: Arguments) -> Object:
 
 def _update(call: Call, arguments: Arguments) -> Object:
     market, given = _found(call, arguments["id"]), arguments["input"]
+    _check_simulated(given)
     if "name" in given:
         _check_name(call, given["name"] or "", market["id"])
-    if market["primary"] and given.get("status") == "DRAFT":
+    was_active, status = market["status"] == "ACTIVE", _status(given)
+    if market["primary"] and status == "DRAFT":
         raise refuse(["input", "status"], "The primary market can't be disabled.", "CANNOT_DISABLE_PRIMARY_MARKET")
-    market["status"] = given.get("status") or market["status"]
+    market["status"] = status or market["status"]
     change = given.get("conditions") or {}
     gone = _codes((change.get("conditionsToDelete") or {}).get("regionsCondition"))
     market["regions"] = [it for it in market["regions"] if it["code"] not in gone]
+    if market["status"] == "ACTIVE" and not was_active:
+        for region in market["regions"]:
+            _check_free(call, market, region["code"], ["input", "status"], given)
     added = ((change.get("conditionsToAdd") or {}).get("regionsCondition") or {}).get("regions") or []
     place: list[str | int] = ["input", "conditions", "conditionsToAdd", "regionsCondition", "regions"]
     _add_regions(call, market, added, place, given)
@@ -88,6 +94,28 @@ def _found(call: Call, gid: str) -> Object:
     if market is None:
         raise refuse(["id"], "Market does not exist", "MARKET_NOT_FOUND")
     return market
+
+
+def _status(given: Object) -> str | None:
+    """What an input says of being open, in either of its two ways; None where it says nothing."""
+    status, enabled = given.get("status"), given.get("enabled")
+    by_switch = None if enabled is None else "ACTIVE" if enabled else "DRAFT"
+    if status and by_switch and status != by_switch:
+        message = "Invalid status and enabled combination."
+        raise refuse(["input"], message, "INVALID_STATUS_AND_ENABLED_COMBINATION")
+    found: str | None = status or by_switch
+    return found
+
+
+def _check_simulated(given: Object) -> None:
+    """Refuses what a market may have and is kept nowhere here: nobody shall believe that it landed."""
+    conditions = given.get("conditions") or {}
+    changes = [conditions, *(conditions.get(name) or {} for name in ("conditionsToAdd", "conditionsToDelete"))]
+    known = {"regionsCondition", "conditionsToAdd", "conditionsToDelete"}
+    left = [f"conditions.{name}" for change in changes for name in change if change[name] and name not in known]
+    left += [name for name in ("delivery", "discounts", "discountsToAdd", "discountsToDelete") if given.get(name)]
+    if left:
+        raise not_simulated(f"'{left[0]}' of a market")
 
 
 def _check_name(call: Call, name: str, own: str | None) -> None:
@@ -140,8 +168,8 @@ def _write(call: Call, market: Object, given: Object) -> None:
     market["currencySettings"] = {**market["currencySettings"], **settings}
     if given.get("removeCurrencySettings"):
         market["currencySettings"] = {}
-    if "priceInclusions" in given:
-        market["priceInclusions"] = given["priceInclusions"]
+    if "priceInclusions" in given or given.get("removePriceInclusions"):
+        market["priceInclusions"] = given.get("priceInclusions")
 
     def taken(handle: str) -> bool:
         return any(gid != market["id"] for gid in call.state.find("market handle", handle))

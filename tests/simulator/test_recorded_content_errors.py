@@ -94,6 +94,7 @@ def market_create(shop: Any) -> Provoked:
     inputs: list[dict[str, Any]] = [
         {"name": ""}, {"name": "germany"}, {"name": "x"}, *({"name": "Else", **it} for it in regions),
         {"name": "Else", "currencySettings": {"baseCurrency": "EUR", "baseCurrencyManualRate": "0"}},
+        {"name": "Else", "status": "DRAFT", "enabled": True},
     ]  # fmt: skip
     return [it for given in inputs for it in shop.errors("marketCreate", {"input": given})]
 
@@ -251,7 +252,6 @@ PROVOKE: dict[str, Callable[[Any], Provoked]] = {
 }  # fmt: skip
 EXCUSED = {
     "Inclusive pricing cannot be added": "markets have no conditions but regions",
-    "Invalid status and enabled combination": "both are taken as they are",
 }
 
 

@@ -74,12 +74,44 @@ def test_a_shop_has_a_primary_market_that_stays(shop: Any) -> None:
 
 
 def test_a_country_is_in_one_active_market_only(shop: Any) -> None:
-    assert shop.errors("marketCreate", {"input": {"name": "Germany", **regions("DE")}}) == []
-    error = shop.errors("marketCreate", {"input": {"name": "Europe", **regions("FR", "DE")}})[0]
+    active = {"status": "ACTIVE"}
+    assert shop.errors("marketCreate", {"input": {"name": "Germany", **active, **regions("DE")}}) == []
+    error = shop.errors("marketCreate", {"input": {"name": "Europe", **active, **regions("FR", "DE")}})[0]
     assert error["code"] == "DUPLICATE_REGION_MARKET"
     assert error["field"] == ["input", "conditions", "regionsCondition", "regions", "1", "countryCode"]
-    draft = {"name": "Europe", "status": "DRAFT", **regions("FR", "DE")}
-    assert shop.errors("marketCreate", {"input": draft}) == []
+    draft = {"input": {"name": "Europe", "status": "DRAFT", **regions("FR", "DE")}}
+    made = shop.mutate("marketCreate", draft, "market { id }")["market"]["id"]
+    for change in (active, {"enabled": True}):
+        error = shop.errors("marketUpdate", {"id": made, "input": change})[0]
+        assert (error["code"], error["field"]) == ("DUPLICATE_REGION_MARKET", ["input", "status"])
+
+
+def test_a_market_of_which_nothing_is_said_is_not_open_yet(shop: Any) -> None:
+    for more, status in (({}, "DRAFT"), ({"enabled": True}, "ACTIVE"), ({"status": "ACTIVE"}, "ACTIVE")):
+        given = {"input": {"name": f"Market {more}", **more}}
+        assert shop.mutate("marketCreate", given, "market { status }")["market"]["status"] == status
+    both = {"name": "Both", "status": "ACTIVE", "enabled": False}
+    error = shop.errors("marketCreate", {"input": both})[0]
+    assert error["code"] == "INVALID_STATUS_AND_ENABLED_COMBINATION"
+
+
+def test_what_a_market_keeps_nowhere_is_not_taken(shop: Any) -> None:
+    create = "mutation($input: MarketCreateInput!) { marketCreate(input: $input) { market { id } } }"
+    stores = {"companyLocationsCondition": {"applicationLevel": "ALL"}}
+    for more in ({"discounts": ["gid://shopify/DiscountNode/1"]}, {"conditions": stores}):
+        assert shop.code(create, {"input": {"name": "Europe", **more}}) == "SIMULATOR_NOT_SUPPORTED"
+
+
+def test_a_price_list_is_taken_off_its_catalog(shop: Any) -> None:
+    market = shop.mutate("marketCreate", {"input": {"name": "Germany"}}, "market { id }")["market"]["id"]
+    catalog = {"title": "DE", "status": "ACTIVE", "context": {"marketIds": [market]}}
+    catalog_id = shop.mutate("catalogCreate", {"input": catalog}, "catalog { id }")["catalog"]["id"]
+    parent = {"adjustment": {"type": "PERCENTAGE_INCREASE", "value": 5}}
+    price_list = {"name": "DE", "currency": "EUR", "catalogId": catalog_id, "parent": parent}
+    gid = shop.mutate("priceListCreate", {"input": price_list}, "priceList { id }")["priceList"]["id"]
+    change = {"id": gid, "input": {"catalogId": None}}
+    shown = shop.mutate("priceListUpdate", change, "priceList { catalog { id } }")["priceList"]
+    assert shown == {"catalog": None}
 
 
 def test_the_last_fixed_price_of_a_variant_counts(shop: Any) -> None:

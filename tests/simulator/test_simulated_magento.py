@@ -76,6 +76,24 @@ def test_a_page_past_the_end_repeats_the_last_one_or_is_empty_by_version(
         assert refused.json() == {"message": "Maximum SearchCriteria pageSize is %1", "parameters": [300]}
 
 
+def test_a_page_too_far_is_told_as_it_was_asked_for(magento_url: str) -> None:
+    assert ask(magento_url, "orders", size=6, page=9, order="entity_id")["search_criteria"]["current_page"] == 9
+
+
+def test_things_are_asked_for_by_their_column_and_by_no_other(magento_url: str) -> None:
+    def later(field: str) -> dict[str, str]:
+        start = "searchCriteria[filter_groups][0][filters][0]"
+        return {f"{start}[field]": field, f"{start}[value]": "3", f"{start}[condition_type]": "gt"}
+
+    # A page's number is shown as id, and is page_id in its table.
+    assert ids(ask(magento_url, "cmsPage/search", order="page_id", **later("page_id"))) == [4, 5]
+    for path, field in (("cmsPage/search", "entity_id"), ("orders", "id"), ("products", "colour")):
+        for query in (later(field), {"searchCriteria[sortOrders][0][field]": field}):
+            answer = requests.get(f"{magento_url}/rest/V1/{path}", params=query, headers=BEARER, timeout=20)
+            assert answer.status_code == 500, (path, query)
+            assert answer.json()["message"].startswith("Internal Error. Details are available in Magento log file.")
+
+
 def test_pages_without_an_order_repeat_rows_and_leave_others_out(magento_url: str) -> None:
     seen = [number for page in range(1, 8) for number in ids(ask(magento_url, "products", size=6, page=page))]
     assert len(seen) == 42

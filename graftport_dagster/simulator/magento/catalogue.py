@@ -30,14 +30,13 @@ _PATHS = ("Default Category", "Default Category/Men", "Default Category/Men/Jack
 
 
 class Catalogue:
-    """Categories and products; `by_sku` is for those who order them."""
+    """Categories and products."""
 
     def __init__(self, seed: int, attributes: list[Thing]) -> None:
         self.random = random.Random(seed)  # noqa: S311 - repeatable by intent
         self.categories: list[Thing] = []
         self.products: list[Thing] = []
         self.source_items: list[Thing] = []
-        self.by_sku: dict[str, Thing] = {}
         self._attributes = {one["attribute_code"]: one for one in attributes}
         self._moment = _START
         self._haste = 1
@@ -176,7 +175,6 @@ class Catalogue:
         if kind in ("virtual", "downloadable", "grouped"):
             del thing["weight"]
         self.products.append(thing)
-        self.by_sku[thing["sku"]] = thing
         if stock:
             self._stock(thing["sku"], number)
         return thing

@@ -1,6 +1,6 @@
 """What a shop has besides goods and trade: websites and their views, groups, tax classes, countries, attributes, pages.
 
-What lives here: tables, the same for every seed; `made` gives them as the lists that are served.
+What lives here: tables, the same for every seed, in the form that the REST API answers with.
 """
 
 from typing import Any

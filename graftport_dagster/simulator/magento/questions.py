@@ -8,7 +8,7 @@ past the end repeats the last one in older versions; without an order rows come 
 import operator
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -16,10 +16,13 @@ from operator import itemgetter
 from typing import Any
 
 Thing = dict[str, Any]
+Columns = Mapping[str, str]
 _FILTER = re.compile(
     r"searchCriteria\[(?:filter_groups|filterGroups)\]\[(\d+)\]\[filters\]\[(\d+)\]"
     r"\[(field|value|condition_type|conditionType)\]"
 )
+_ABSENT = object()
+_REPORT = "Internal Error. Details are available in Magento log file. Report ID: webapi-1"
 _ORDER = re.compile(r"searchCriteria\[(?:sortOrders|sort_orders)\]\[(\d+)\]\[(field|direction)\]")
 
 
@@ -44,12 +47,13 @@ class Traps:
     turns: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - repeatable by intent
 
 
-def answer(things: list[Thing], query: Mapping[str, str], traps: Traps, *, key: str = "entity_id") -> Thing:
-    """`{items, search_criteria, total_count}`. `key`: what `entity_id` means for these things."""
+def answer(things: list[Thing], query: Mapping[str, str], traps: Traps, columns: Columns) -> Thing:
+    """`{items, search_criteria, total_count}`. `columns`: what is asked for by another name than it is shown by."""
     chosen = things
     for group in _groups(query):
-        chosen = _kept(chosen, group, key)
-    chosen = _ordered(chosen, query, traps, key)
+        _must_be_there(things, [asked.get("field", "") for asked in group], columns)
+        chosen = _kept(chosen, group, columns)
+    chosen = _ordered(things, chosen, query, traps, columns)
     size = _whole(query, "pageSize", "page_size", otherwise=0)
     page = max(1, _whole(query, "currentPage", "current_page", otherwise=1))
     if traps.most_per_page and size > traps.most_per_page:
@@ -57,8 +61,8 @@ def answer(things: list[Thing], query: Mapping[str, str], traps: Traps, *, key: 
     items = chosen
     if size > 0:
         last = max(1, -(-len(chosen) // size))
-        page = min(page, last) if traps.repeats_last_page else page
-        items = chosen[(page - 1) * size : page * size]
+        shown = min(page, last) if traps.repeats_last_page else page
+        items = chosen[(shown - 1) * size : shown * size]
     criteria: Thing = {"filter_groups": _told(query)}
     if size > 0:
         criteria |= {"page_size": size, "current_page": page}
@@ -124,20 +128,26 @@ def _told(query: Mapping[str, str]) -> list[Thing]:
     return [{"filters": [{"condition_type": "eq", **each} for each in group]} for group in _groups(query)]
 
 
-def value_of(thing: Thing, name: str, key: str = "entity_id") -> Any:
-    """A field, `entity_id` by what it is called here, or a custom attribute."""
-    if name == "entity_id":
-        return thing.get(key, thing.get("id"))
+def _value_of(thing: Thing, name: str, columns: Columns, otherwise: Any = None) -> Any:
+    """A field by its column, or a custom attribute."""
+    name = columns.get(name, name)
     if name in thing:
         return thing[name]
     attributes = thing.get("custom_attributes") or ()
-    return next((one["value"] for one in attributes if one["attribute_code"] == name), None)
+    return next((one["value"] for one in attributes if one["attribute_code"] == name), otherwise)
 
 
-def _kept(things: list[Thing], group: list[Thing], key: str) -> list[Thing]:
+def _must_be_there(things: list[Thing], names: Iterable[str], columns: Columns) -> None:
+    """A column that no table has is no empty answer but a query that fails."""
+    for name in names:
+        if things and all(_value_of(thing, name, columns, _ABSENT) is _ABSENT for thing in things):
+            raise WrongQuestionError(_REPORT, [], 500)
+
+
+def _kept(things: list[Thing], group: list[Thing], columns: Columns) -> list[Thing]:
     """Those that one of the group's filters takes."""
     asked = group[0]
-    field_name = key if asked.get("field") == "entity_id" else str(asked.get("field", ""))
+    field_name = columns.get(asked.get("field", ""), asked.get("field", ""))
     kind, wanted = asked.get("condition_type", "eq"), str(asked.get("value", ""))
     # What readers ask page after page: the things after an id, and those of some ids.
     with suppress(KeyError, TypeError):
@@ -147,19 +157,19 @@ def _kept(things: list[Thing], group: list[Thing], key: str) -> list[Thing]:
         if len(group) == 1 and kind == "in" and None not in (found := [thing[field_name] for thing in things]):
             listed = frozenset(wanted.split(","))
             return [thing for thing, value in zip(things, found, strict=True) if str(value) in listed]
-    conditions = [_condition(each, key) for each in group]
+    conditions = [_condition(each, columns) for each in group]
     return [thing for thing in things if any(holds(thing) for holds in conditions)]
 
 
-def _condition(asked: Thing, key: str) -> Callable[[Thing], bool]:
+def _condition(asked: Thing, columns: Columns) -> Callable[[Thing], bool]:
     """One filter, read once for a whole list."""
     field_name, wanted, kind = asked.get("field", ""), str(asked.get("value", "")), asked.get("condition_type", "eq")
     if kind in ("null", "notnull"):
-        return lambda thing: (value_of(thing, field_name, key) is None) == (kind == "null")
+        return lambda thing: (_value_of(thing, field_name, columns) is None) == (kind == "null")
     matches = _test(kind, wanted)
 
     def holds(thing: Thing) -> bool:
-        value = value_of(thing, field_name, key)
+        value = _value_of(thing, field_name, columns)
         return value is not None and matches(value)
 
     return holds
@@ -175,9 +185,7 @@ def _test(kind: str, wanted: str) -> Callable[[Any], bool]:
         return lambda value: pattern.fullmatch(str(value)) is not None
     compare = _COMPARED.get(kind)
     if compare is None:
-        raise WrongQuestionError(
-            "Internal Error. Details are available in Magento log file. Report ID: webapi-1", [], 500
-        )
+        raise WrongQuestionError(_REPORT, [], 500)
     right = _comparable(wanted)
 
     def compared(value: Any) -> bool:
@@ -202,7 +210,9 @@ def _comparable(value: Any) -> Any:
         return str(value)
 
 
-def _ordered(things: list[Thing], query: Mapping[str, str], traps: Traps, key: str) -> list[Thing]:
+def _ordered(
+    everything: list[Thing], things: list[Thing], query: Mapping[str, str], traps: Traps, columns: Columns
+) -> list[Thing]:
     orders: dict[str, Thing] = {}
     for name, value in query.items():
         if found := _ORDER.fullmatch(name):
@@ -213,13 +223,14 @@ def _ordered(things: list[Thing], query: Mapping[str, str], traps: Traps, key: s
             traps.turns.shuffle(things)
         return things
     for order in reversed(list(orders.values())):
-        name, down = order.get("field", "entity_id"), order.get("direction", "DESC").upper() == "DESC"
-        plain = key if name == "entity_id" else name
+        name, down = order.get("field", ""), order.get("direction", "DESC").upper() == "DESC"
+        _must_be_there(everything, [name], columns)
+        plain = columns.get(name, name)
         if things and type(things[0].get(plain)) is int:
             with suppress(KeyError, TypeError):
                 things = sorted(things, key=itemgetter(plain), reverse=down)
                 continue
-        things = sorted(things, key=lambda thing: _sortable(value_of(thing, name, key)), reverse=down)
+        things = sorted(things, key=lambda thing: _sortable(_value_of(thing, name, columns)), reverse=down)
     return things
 
 

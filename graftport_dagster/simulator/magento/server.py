@@ -16,7 +16,7 @@ from starlette.routing import Route
 from graftport_dagster.simulator.magento import house
 from graftport_dagster.simulator.magento.proof import Accounts, NotAuthorizedError
 from graftport_dagster.simulator.magento.questions import Traps, WrongQuestionError, answer, projected
-from graftport_dagster.simulator.magento.shop import KEYS, Shop
+from graftport_dagster.simulator.magento.shop import COLUMNS, Shop
 from graftport_dagster.simulator.old_shops.faults import Faults
 from graftport_dagster.simulator.old_shops.front import Front, Thing, json_answer
 
@@ -119,7 +119,7 @@ class Server:
         self._must_read(request, resource)
         if not any(one.startswith("searchCriteria") for one in request.query_params):
             raise WrongQuestionError('"%fieldName" is required. Enter and try again.', {"fieldName": "searchCriteria"})
-        return answer(self.shop.lists[name], request.query_params, self.traps, key=KEYS[name])
+        return answer(self.shop.lists[name], request.query_params, self.traps, COLUMNS.get(name, {}))
 
     def _single(self, request: Request, path: str, store: str) -> Any:
         head, _, rest = path.partition("/")

@@ -15,12 +15,18 @@ from graftport_dagster.simulator.magento.catalogue import Catalogue, text_of
 from graftport_dagster.simulator.magento.trade import Trade
 from graftport_dagster.simulator.old_shops.front import Thing, UnknownThingError
 
-# What identifies a thing of each list; all else is asked for as `entity_id`.
+# What identifies a thing of each list.
 KEYS = {
     "products": "id", "categories": "id", "attributes": "attribute_id", "customers": "id", "orders": "entity_id",
     "invoices": "entity_id", "creditmemos": "entity_id", "shipments": "entity_id", "transactions": "transaction_id",
     "rules": "rule_id", "coupons": "coupon_id", "pages": "id", "groups": "id", "tax_classes": "class_id",
     "sets": "attribute_set_id", "sources": "source_code", "source_items": "sku", "gift_cards": "giftcardaccount_id",
+}  # fmt: skip
+
+# What is filtered and sorted by another name than it is shown by.
+COLUMNS = {
+    "products": {"entity_id": "id"}, "categories": {"entity_id": "id"}, "customers": {"entity_id": "id"},
+    "pages": {"page_id": "id"}, "source_items": {"source_item_id": "sku"},
 }  # fmt: skip
 
 

@@ -129,8 +129,20 @@ def test_modified_after_is_in_the_shops_zone_unless_the_dates_are_gmt(api: API) 
     assert api.get("products", params={**gmt, "dates_are_gmt": "true"}).json() == []
     assert api.get("products", params=local).json() == []
     assert [it["id"] for it in api.get("products", params=gmt).json()] == [product["id"]]
-    # Customers have no such filter; it is passed over.
-    assert len(api.get("customers", params={**local, "per_page": 100}).json()) == 9
+    # Customers have no such filters; they are passed over.
+    for name in ("modified_after", "after"):
+        assert len(api.get("customers", params={name: "2099-01-01T00:00:00", "per_page": 100}).json()) == 9
+
+
+def test_a_product_is_asked_for_by_one_status_and_a_coupon_by_none(api: API, shop_url: str) -> None:
+    assert api.get("products", params={"status": "publish"}).status_code == 200
+    assert api.get("products", params={"status": "publish,draft"}).status_code == 400
+    assert api.get("orders", params={"status": "completed,pending"}).status_code == 200
+    made = requests.get(f"{shop_url}/_simulator/objects?list=coupons", timeout=20).json()
+    assert "draft" in {it["status"] for it in made}
+    # WordPress lists what is published where it is not asked for anything else.
+    for asked in ({}, {"status": "draft"}):
+        assert {it["status"] for it in every(api, "coupons", **asked)} == {"publish"}
 
 
 def test_drafts_and_private_posts_need_an_application_password(shop_url: str) -> None:

@@ -113,7 +113,8 @@ def numbers(records: list[SourceRecord]) -> list[int]:
 )  # fmt: skip
 def test_everything_the_shop_has_is_read_once(shop: Shop, kind: ResourceType, name: str) -> None:
     read = numbers(shop.read(kind))
-    assert read == sorted({it["id"] for it in shop.objects(name)})
+    # Coupons that are not published are in no list.
+    assert read == sorted({it["id"] for it in shop.objects(name) if name != "coupons" or it["status"] == "publish"})
 
 
 def test_a_product_comes_with_its_variations_in_the_order_of_the_shop(shop: Shop) -> None:

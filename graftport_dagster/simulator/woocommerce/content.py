@@ -34,8 +34,6 @@ class Content:
         self.media: list[Thing] = []
         self.posts: list[Thing] = []
         self.pages: list[Thing] = []
-        self.settings = settings()
-        self.system_status = system_status(maker.url)
 
     def make(self) -> None:
         """The posts and pages of a small shop."""

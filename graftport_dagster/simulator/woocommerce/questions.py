@@ -36,14 +36,19 @@ class PageTooHighError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How one list may be asked: its orders, its default order, its filters of status and dates."""
+    """How one list may be asked: its orders, its default order, its filters of status and dates.
+
+    `shown`: the statuses of a list that cannot be asked for one.
+    """
 
     orders: tuple[str, ...]
     order: str
     ascending: bool = False
     statuses: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ("trash", "auto-draft")
-    has_modified: bool = False
+    shown: tuple[str, ...] = ()
+    takes_one_status: bool = False
+    has_dates: bool = False
     dated: str = "date_created"
     changed: str = "date_modified"
     equal: tuple[str, ...] = ()
@@ -53,28 +58,27 @@ class Kind:
 _PRODUCT_ORDERS = (*_POST_ORDERS, "price", "popularity", "rating", "menu_order")
 _POST_STATUSES = ("publish", "future", "draft", "pending", "private")
 KINDS: Mapping[str, Kind] = {
-    "products": Kind(_PRODUCT_ORDERS, "date", statuses=("any", *_POST_STATUSES, "trash"), has_modified=True,
-                     equal=("type", "sku", "slug", "stock_status")),
-    "variations": Kind(_PRODUCT_ORDERS, "date", statuses=("any", *_POST_STATUSES, "trash"), has_modified=True,
-                       equal=("sku", "stock_status")),
+    "products": Kind(_PRODUCT_ORDERS, "date", statuses=("any", *_POST_STATUSES, "trash"), takes_one_status=True,
+                     has_dates=True, equal=("type", "sku", "slug", "stock_status")),
+    "variations": Kind(_PRODUCT_ORDERS, "date", statuses=("any", *_POST_STATUSES, "trash"), takes_one_status=True,
+                       has_dates=True, equal=("sku", "stock_status")),
     "categories": Kind(_TERM_ORDERS, "name", ascending=True, equal=("parent", "slug")),
     "tags": Kind(_TERM_ORDERS, "name", ascending=True, equal=("slug",)),
     "attributes": Kind(("id",), "id", ascending=True),
     "terms": Kind((*_TERM_ORDERS, "menu_order"), "name", ascending=True, equal=("slug",)),
     "customers": Kind(("id", "include", "name", "registered_date"), "name", ascending=True, equal=("email", "role")),
-    "coupons": Kind(_POST_ORDERS, "date", statuses=("any", *_POST_STATUSES, "trash"), has_modified=True,
-    equal=("code",)),
-    "orders": Kind(_POST_ORDERS, "date", has_modified=True, statuses=(
+    "coupons": Kind(_POST_ORDERS, "date", shown=("publish", "private"), has_dates=True, equal=("code",)),
+    "orders": Kind(_POST_ORDERS, "date", has_dates=True, statuses=(
         "any", "trash", "auto-draft", "pending", "processing", "on-hold", "completed", "cancelled", "refunded",
         "failed",
         "checkout-draft"), equal=("parent", "customer")),
-    "refunds": Kind(_POST_ORDERS, "date"),
+    "refunds": Kind(_POST_ORDERS, "date", has_dates=True, changed="date_created"),
     "notes": Kind(("id",), "id"),
     "taxes": Kind(("id", "order", "priority"), "order", ascending=True, equal=("class",)),
     "posts": Kind((*_POST_ORDERS, "author", "parent"), "date", statuses=(*_POST_STATUSES, "any", "trash"),
-                  has_modified=True, dated="date", changed="modified", is_wordpress=True),
+                  has_dates=True, dated="date", changed="modified", is_wordpress=True),
     "pages": Kind((*_POST_ORDERS, "author", "parent", "menu_order"), "date", statuses=(*_POST_STATUSES, "any", "trash"),
-                  has_modified=True, dated="date", changed="modified", equal=("parent",), is_wordpress=True),
+                  has_dates=True, dated="date", changed="modified", equal=("parent",), is_wordpress=True),
     "post_categories": Kind(_TERM_ORDERS, "name", ascending=True, equal=("parent", "slug"), is_wordpress=True),
     "post_tags": Kind(_TERM_ORDERS, "name", ascending=True, equal=("slug",), is_wordpress=True),
     "users": Kind(("id", "include", "name", "registered_date", "slug"), "name", ascending=True, is_wordpress=True),
@@ -147,6 +151,8 @@ def _filters(
 ) -> Iterable[Callable[[Thing], bool]]:
     if kind.statuses:
         yield _with_status(kind, query, may_see_all=may_see_all)
+    if kind.shown:
+        yield lambda it: it["status"] in kind.shown
     for field in kind.equal:
         if field in query:
             yield _equal({"customer": "customer_id", "parent": _parent(name)}.get(field, field), query[field])
@@ -172,7 +178,8 @@ def _equal(field: str, value: str) -> Callable[[Thing], bool]:
 
 def _with_status(kind: Kind, query: Mapping[str, str], *, may_see_all: bool) -> Callable[[Thing], bool]:
     default = "publish" if kind.is_wordpress else "any"
-    asked = query.get("status", default).split(",")
+    text = query.get("status", default)
+    asked = [text] if kind.takes_one_status else text.split(",")
     if any(status not in kind.statuses for status in asked):
         raise InvalidParametersError({"status": f"status[0] is not one of {', '.join(kind.statuses)}."})
     if kind.is_wordpress and not may_see_all and asked != ["publish"]:
@@ -183,10 +190,9 @@ def _with_status(kind: Kind, query: Mapping[str, str], *, may_see_all: bool) -> 
 
 
 def _dates(kind: Kind, query: Mapping[str, str]) -> Iterable[Callable[[Thing], bool]]:
-    pairs = [("after", "before", kind.dated)]
-    # Customers and terms have no such filter, and one that is not known is passed over.
-    if kind.has_modified:
-        pairs.append(("modified_after", "modified_before", kind.changed))
+    # Customers and terms have no such filters, and one that is not known is passed over.
+    pairs = [("after", "before", kind.dated), ("modified_after", "modified_before", kind.changed)]
+    pairs = pairs if kind.has_dates else []
     dates_are_gmt = query.get("dates_are_gmt", "false") in ("true", "1") and not kind.is_wordpress
     for after, before, field in pairs:
         if after in query:

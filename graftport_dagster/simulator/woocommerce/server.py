@@ -108,10 +108,7 @@ class Server:
         except RefusedError as refused:
             return _error(refused.status, refused.code, str(refused))
         except InvalidParametersError as wrong:
-            details = {
-                name: {"code": "rest_out_of_bounds", "message": it, "data": None} for name, it in wrong.wrong.items()
-            }
-            return _error(400, "rest_invalid_param", str(wrong), params=wrong.wrong, details=details)
+            return _error(400, "rest_invalid_param", str(wrong), params=wrong.wrong, details=wrong.details)
         except PageTooHighError:
             message = "The page number requested is larger than the number of pages available."
             return _error(400, "rest_post_invalid_page_number", message)

@@ -103,8 +103,9 @@ def _check_quantities(groups: list[Object]) -> None:
     for index, group in enumerate(groups):
         for place, it in enumerate(group.get("fulfillmentOrderLineItems") or ()):
             if it["quantity"] < 1:
-                path = ["lineItemsByFulfillmentOrder", index, "fulfillmentOrderLineItems", place, "quantity"]
-                raise refuse(["fulfillment", *path], "Quantity must be greater than 0")
+                group_at: list[str | int] = ["fulfillment", "lineItemsByFulfillmentOrder", index]
+                path = [*group_at, "fulfillmentOrderLineItems", place, "quantity"]
+                raise refuse(path, "Quantity must be greater than 0")
 
 
 def _quantities(waiting: Object, given: list[Object] | None) -> list[tuple[str, int]]:

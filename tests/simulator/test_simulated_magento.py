@@ -81,7 +81,7 @@ def test_a_page_too_far_is_told_as_it_was_asked_for(magento_url: str) -> None:
 
 
 def test_things_are_asked_for_by_their_column_and_by_no_other(magento_url: str) -> None:
-    def later(field: str) -> dict[str, str]:
+    def later(field: str) -> dict[str, Any]:
         start = "searchCriteria[filter_groups][0][filters][0]"
         return {f"{start}[field]": field, f"{start}[value]": "3", f"{start}[condition_type]": "gt"}
 

@@ -6,7 +6,7 @@ mutation 10, Count at the root 10. The bucket that pays is in `throttle.py`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphql import (
@@ -14,8 +14,9 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLObjectType,
     GraphQLSchema,
-    InlineFragmentNode,
     IntValueNode,
+    NamedTypeNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -45,27 +46,17 @@ class Costing:
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
-        self._weighed: dict[tuple[int, tuple[Any, ...]], tuple[Document, int]] = {}
-        self._page_variables: dict[int, tuple[str, ...]] = {}
 
     def requested(self, document: Document, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
         """Points that must be in the bucket when the request begins."""
-        key = (id(operation), tuple(repr(variables.get(name)) for name in self._sizes(operation)))
-        weighed = self._weighed.get(key)
-        if weighed is None:
-            weighed = self._weighed[key] = (document, self._weigh(document, operation, variables))
-        cost = weighed[1]
+        name = operation.name.value if operation.name else ""
+        key = (name, *(_pages(variables.get(it) or 0) for it in _integers(operation)))
+        cost = document.costs.get(key)
+        if cost is None:
+            cost = document.costs[key] = self._weigh(document, operation, variables)
         if is_mutation(operation):
             cost += math.floor(sum(_dynamic(field, variables) for field in document.root_fields(operation)))
         return cost
-
-    def _sizes(self, operation: OperationDefinitionNode) -> tuple[str, ...]:
-        names = self._page_variables.get(id(operation))
-        if names is None:
-            definitions = operation.variable_definitions or ()
-            integers = [d for d in definitions if "Int" in str(getattr(d.type, "name", None) or d.type.to_dict())]
-            names = self._page_variables[id(operation)] = tuple(d.variable.name.value for d in integers)
-        return names
 
     def _weigh(self, document: Document, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
         root = self._schema.get_root_type(operation.operation)
@@ -82,8 +73,8 @@ class Costing:
 
     def _payload(self, document: Document, field: FieldNode, payload: Any, variables: Mapping[str, Any]) -> float:
         total = 0.0
-        for selection in field.selection_set.selections if field.selection_set else ():
-            if isinstance(selection, FieldNode) and selection.selection_set and selection.name.value in payload.fields:
+        for selection in document.fields(field.selection_set):
+            if selection.selection_set and selection.name.value in payload.fields:
                 inner = get_named_type(payload.fields[selection.name.value].type)
                 if selection.name.value != "userErrors" and is_composite_type(inner):
                     total += self._selections(document, selection.selection_set, inner, variables)
@@ -135,8 +126,8 @@ class Costing:
 
     def _node(self, document: Document, field: FieldNode, connection: Any, variables: Mapping[str, Any]) -> float:
         cost = 1.0
-        for selection in field.selection_set.selections if field.selection_set else ():
-            if not isinstance(selection, FieldNode) or selection.selection_set is None:
+        for selection in document.fields(field.selection_set):
+            if selection.selection_set is None:
                 continue
             returned = get_named_type(connection.fields[selection.name.value].type)
             if selection.name.value == "nodes":
@@ -147,13 +138,19 @@ class Costing:
 
     def _edge(self, document: Document, edges: FieldNode, edge: Any, variables: Mapping[str, Any]) -> float:
         total = 0.0
-        for selection in edges.selection_set.selections if edges.selection_set else ():
-            if isinstance(selection, FieldNode) and selection.name.value == "node" and selection.selection_set:
+        for selection in document.fields(edges.selection_set):
+            if selection.name.value == "node" and selection.selection_set:
                 returned = get_named_type(edge.fields["node"].type)
                 total += self._selections(document, selection.selection_set, returned, variables)
-            elif isinstance(selection, InlineFragmentNode):
-                total += self._edge(document, selection, edge, variables)  # type: ignore[arg-type]
         return total
+
+
+def _integers(operation: OperationDefinitionNode) -> Iterator[str]:
+    """The variables that can be the size of a page."""
+    for definition in operation.variable_definitions or ():
+        declared = definition.type.type if isinstance(definition.type, NonNullTypeNode) else definition.type
+        if isinstance(declared, NamedTypeNode) and declared.name.value == "Int":
+            yield definition.variable.name.value
 
 
 def _pages(size: int) -> int:

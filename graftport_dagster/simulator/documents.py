@@ -20,6 +20,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     parse,
 )
 
@@ -34,6 +35,8 @@ class Document:
     operations: dict[str, OperationDefinitionNode] = field(default_factory=dict)
     fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
     syntax: DocumentNode | None = None
+    # What its operations cost, as weighed by `cost.py`.
+    costs: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
     def operation(self, name: str | None) -> OperationDefinitionNode | dict[str, Any]:
         """The operation to execute, or the error to send when the name does not choose one."""
@@ -47,17 +50,18 @@ class Document:
 
     def root_fields(self, operation: OperationDefinitionNode) -> list[FieldNode]:
         """The fields at the root, those in fragments too."""
-        return list(self._fields(operation.selection_set))
+        return self.fields(operation.selection_set)
 
-    def _fields(self, selections: Any) -> list[FieldNode]:
+    def fields(self, selections: SelectionSetNode | None) -> list[FieldNode]:
+        """The fields of a selection, those in fragments too."""
         found: list[FieldNode] = []
-        for selection in selections.selections:
+        for selection in selections.selections if selections else ():
             if isinstance(selection, FieldNode):
                 found.append(selection)
             elif isinstance(selection, InlineFragmentNode):
-                found.extend(self._fields(selection.selection_set))
+                found.extend(self.fields(selection.selection_set))
             elif isinstance(selection, FragmentSpreadNode):
-                found.extend(self._fields(self.fragments[selection.name.value].selection_set))
+                found.extend(self.fields(self.fragments[selection.name.value].selection_set))
         return found
 
 

@@ -19,6 +19,25 @@ def test_a_request_costs_what_the_fitted_model_says(shop: Any, document: str, co
     assert shop.ask(document)["extensions"]["cost"]["requestedQueryCost"] == cost
 
 
+@pytest.mark.parametrize("declared", ["Int", "Int!"])
+def test_a_request_costs_by_the_page_size_in_its_variables(shop: Any, declared: str) -> None:
+    query = f"query($n: {declared}) {{ products(first: $n) {{ nodes {{ id }} }} }}"
+    asked = [shop.ask(query, {"n": size})["extensions"]["cost"]["requestedQueryCost"] for size in (1, 250, 1)]
+    assert asked == [2 + 1, 2 + 11, 2 + 1]
+
+
+def test_what_stands_in_a_fragment_costs_as_much(shop: Any) -> None:
+    wanted = "{ shop { plan { displayName } } }"
+    asked = 'mutation { productDelete(input: {id: "gid://shopify/Product/1"})'
+    for document in (
+        f"{asked} {wanted} }}",
+        f"{asked} {{ ...P }} }} fragment P on ProductDeletePayload {wanted}",
+    ):
+        assert shop.ask(document)["extensions"]["cost"]["requestedQueryCost"] == 11
+    inside = "{ products(first: 9) { ...P } } fragment P on ProductConnection { nodes { options { id } } }"
+    assert shop.ask(inside)["extensions"]["cost"]["requestedQueryCost"] == 2 + 4 * 2
+
+
 def test_a_product_costs_by_what_it_holds(shop: Any) -> None:
     query = "mutation($p: ProductSetInput!) { productSet(input: $p) { product { id } userErrors { code } } }"
     field = {"namespace": "custom", "key": "note", "type": "single_line_text_field", "value": "x"}

@@ -44,6 +44,21 @@ def split_gid(gid: str) -> tuple[str, int]:
     return kind, int(number) if number.isascii() and number.isdigit() and len(number) < 19 else -1
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        # Ids are counted in memory, so a shop belongs to one process; one that is just ending is waited for.
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=OFF")
+        database.executescript(_TABLES)
+    except sqlite3.DatabaseError as error:
+        database.close()
+        reason = "another simulator serves it" if "locked" in str(error) else str(error)
+        raise OSError(f"{path} cannot be the shop: {reason}") from error
+    return database
+
+
 class State:
     """The shop's memory.
 
@@ -61,10 +76,7 @@ class State:
         clock: Callable[[], float] = time.time,
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.executescript(_TABLES)
+        self._db = _opened(path)
         self._keys_of = keys_of
         self._clock = clock
         self._lag = search_lag_seconds

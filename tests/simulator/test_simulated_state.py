@@ -1,7 +1,10 @@
 """What a shop remembers: across its death, of what it was asked, and what search knows when."""
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 CREATE = "mutation($p: ProductSetInput!) { productSet(input: $p) { product { id } userErrors { message } } }"
@@ -38,6 +41,28 @@ def test_a_new_state_file_is_a_new_shop_with_ids_of_its_own(open_shop: Any) -> N
     assert two.data("{ shop { id } }")["shop"]["id"] == "gid://shopify/Shop/12345"
     assert one.data("{ shop { id } }") != two.data("{ shop { id } }")
     assert one.location() != two.location()
+
+
+def test_a_shop_that_is_being_served_is_served_by_no_second_simulator(open_shop: Any) -> None:
+    shop = open_shop()
+    command = [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(shop.state)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr == (
+        f"The simulator cannot be served: {shop.state} cannot be the shop: another simulator serves it\n"
+    )
+    shop.kill()
+    shop.start()
+    assert shop.location()
+
+
+def test_a_file_that_is_no_shop_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    state = tmp_path / "notes.txt"
+    state.write_text("Not a shop, and long enough to be looked at. " * 30)
+    command = [sys.executable, "-m", "graftport_dagster.simulator", "--port", "0", "--state", str(state)]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (refused.returncode, "file is not a database" in refused.stderr) == (2, True)
+    assert "Traceback" not in refused.stderr
 
 
 def test_search_knows_later_what_an_identifier_finds_at_once(open_shop: Any) -> None:

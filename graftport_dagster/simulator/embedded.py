@@ -13,8 +13,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 _IDLE_SECONDS = 600.0
@@ -53,7 +53,7 @@ def _found(folder: Path) -> str | None:
         known = json.loads((folder / "port").read_text())
         with urlopen(f"{known['url']}/_simulator/", timeout=_ASK_SECONDS) as answer:  # noqa: S310 - our own loopback
             shop = json.load(answer)["shop"]
-    except (OSError, URLError, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return None
     # After a kill the port may belong to another folder's simulator.
     return str(known["url"]) if shop == known["shop"] else None

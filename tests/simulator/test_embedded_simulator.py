@@ -1,9 +1,12 @@
 """One simulator for all processes of a project."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +85,22 @@ def test_a_port_file_that_leads_to_another_shop_is_not_believed(folder: Path, tm
     finally:
         for pid in servers(other):
             os.kill(pid, signal.SIGKILL)
+
+
+def test_a_port_that_something_else_listens_at_by_now_is_not_believed(folder: Path) -> None:
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        (folder / "port").write_text(json.dumps({"url": taken, "shop": "gid://shopify/Shop/1"}))
+        threads = [threading.Thread(target=answer, args=(listener,), daemon=True) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        assert ensure(folder) != taken
 
 
 def test_it_starts_with_standard_input_closed_and_leaves_its_starter_free_to_end(folder: Path) -> None:

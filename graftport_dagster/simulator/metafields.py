@@ -169,14 +169,14 @@ def _set(call: Call, arguments: Arguments) -> Object:
             errors.append(_set_error(index, [], *wrong))
             continue
         problems = write(call, owner, [given], replace=False)
+        owner["updatedAt"] = call.state.now()
+        # Stored at once: the next one of the list must find its value taken. A refusal undoes all of it.
+        call.state.put(owner)
         errors.extend(_set_error(index, path[1:], message, code) for path, message, code in problems)
         name = (full_namespace(given.get("namespace")), given["key"])
         written.extend(it for it in owner["metafields"] if (it["namespace"], it["key"]) == name)
     if errors:
         raise Refused(errors)
-    for owner in owners.values():
-        owner["updatedAt"] = call.state.now()
-        call.state.put(owner)
     return {"metafields": written}
 
 

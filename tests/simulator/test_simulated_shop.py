@@ -52,6 +52,16 @@ def test_metafields_are_set_atomically(shop: Any) -> None:
     assert shop.errors("metafieldsSet", {"metafields": [{**stale, "compareDigest": stored["compareDigest"]}]}) == []
 
 
+def test_two_owners_in_one_list_cannot_share_a_unique_value(shop: Any) -> None:
+    shop.define("PRODUCT")
+    owners = [shop.set_product({"title": title})["id"] for title in ("Bag", "Mug")]
+    given = [{"ownerId": it, "namespace": "graftport", "key": "source_id", "value": "1"} for it in owners]
+    assert [(it["field"], it["code"]) for it in shop.errors("metafieldsSet", {"metafields": given})] == [
+        (["metafields", "1", "value"], "TAKEN")
+    ]
+    assert [it["metafields"] for it in shop.control("objects?type=Product")] == [[], []]
+
+
 def test_a_namespace_of_the_app_is_its_own(shop: Any) -> None:
     gid = shop.set_product({"title": "Bag"})["id"]
     given = {"ownerId": gid, "key": "note", "namespace": "$app:x", "type": "single_line_text_field", "value": "1"}

@@ -129,18 +129,15 @@ def _write_scalars(call: Call, product: Object, given: Object, *, is_new: bool) 
 def _write_metafields(call: Call, product: Object, given: Object, identifier: Object | None) -> None:
     custom_id = (identifier or {}).get("customId")
     wanted = given.get("metafields")
+    replace = wanted is not None
     if custom_id is not None:
         own = {**custom_id, "namespace": metafields.full_namespace(custom_id.get("namespace")), "type": "id"}
-        if wanted is None:
-            # As recorded for customerSet: the identifier is written without being asked for.
-            metafields.write(call, product, [own], replace=False)
-            return
+        # As recorded for customerSet: the identifier is written without being asked for.
+        wanted = [own] if wanted is None else wanted
         if not any(_same(it, own) for it in wanted):
             message = "The input argument `metafields` (if present) must contain the `customId` value."
             raise refuse(["input", "metafields"], message, "METAFIELD_MISMATCH")
-    if wanted is None:
-        return
-    problems = metafields.write(call, product, wanted, replace=True)
+    problems = metafields.write(call, product, wanted or [], replace=replace)
     if problems:
         raise Refused([
             user_error(["input", "metafields", *at], text, "INVALID_METAFIELD") for at, text, _ in problems

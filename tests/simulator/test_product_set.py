@@ -53,6 +53,14 @@ def test_a_custom_id_is_written_without_being_asked_for(shop: Any) -> None:
     assert [it["value"] for it in product["metafields"]["nodes"]] == ["1"]
 
 
+@pytest.mark.parametrize("value", ["", "one\ntwo"])
+def test_a_custom_id_that_cannot_be_kept_makes_no_product(shop: Any, value: str) -> None:
+    shop.define("PRODUCT")
+    errors = shop.errors("productSet", {"input": {"title": "Bag"}, "identifier": custom_id(value)})
+    assert [it["code"] for it in errors] == ["INVALID_METAFIELD"]
+    assert shop.control("objects?type=Product") == []
+
+
 def test_a_custom_id_without_a_definition_is_not_found_at_top_level(shop: Any) -> None:
     query = (
         "mutation($i: ProductSetIdentifiers, $p: ProductSetInput!) "

@@ -60,7 +60,7 @@ class Document:
                 found.append(selection)
             elif isinstance(selection, InlineFragmentNode):
                 found.extend(self.fields(selection.selection_set))
-            elif isinstance(selection, FragmentSpreadNode):
+            elif isinstance(selection, FragmentSpreadNode) and selection.name.value in self.fragments:
                 found.extend(self.fields(self.fragments[selection.name.value].selection_set))
         return found
 
@@ -111,7 +111,8 @@ def _read(schema: GraphQLSchema, text: str) -> Document:
     for definition in syntax.definitions:
         if isinstance(definition, OperationDefinitionNode):
             document.operations[definition.name.value if definition.name else ""] = definition
-        elif isinstance(definition, FragmentDefinitionNode):
+        # Those of a document that is refused may lead back to themselves.
+        elif isinstance(definition, FragmentDefinitionNode) and not document.errors:
             document.fragments[definition.name.value] = definition
     return document
 

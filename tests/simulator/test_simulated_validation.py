@@ -56,6 +56,12 @@ DOCUMENTS = [
         "undefinedType",
         "No such type Elephant, so it can't be a fragment condition",
     ),
+    ("{ ...Nowhere }", "useAndDefineFragment", "Unknown fragment 'Nowhere'."),
+    (
+        "{ ...A } fragment A on QueryRoot { ...B } fragment B on QueryRoot { ...A }",
+        "infiniteLoop",
+        "Cannot spread fragment 'A' within itself via 'B'.",
+    ),
     ("{ shop { id }\n", "PARSE_ERROR", "syntax error, unexpected end of file at [2, 1]"),
     (
         'mutation { inventoryActivate(inventoryItemId: "gid://shopify/InventoryItem/1", '

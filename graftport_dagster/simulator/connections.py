@@ -1,7 +1,7 @@
 """Pages of things, as Shopify cuts them.
 
-What lives here: `first`, `last`, `after`, `before`, `reverse`, cursors and their refusals, over
-a list at hand or over all objects of a type. Filtering by a `query` is `search.py`'s.
+What lives here: `first`, `last`, `after`, `before`, `sortKey`, `reverse`, cursors and their refusals,
+over a list at hand or over all objects of a type. Filtering by a `query` is `search.py`'s.
 """
 
 import base64
@@ -14,14 +14,21 @@ from typing import Any
 
 import orjson
 
-from graftport_dagster.simulator.answers import TopLevelError
+from graftport_dagster.simulator.answers import TopLevelError, not_simulated
 from graftport_dagster.simulator.state import Object, State, split_gid
 
 _MOST = 250
 _ALL = 2**40
+_BY_ID = frozenset({None, "ID", "RELEVANCE"})
+_SORTED = {
+    "UPDATED_AT": "updatedAt", "CREATED_AT": "createdAt", "PROCESSED_AT": "processedAt", "TITLE": "title",
+    "NAME": "name",
+}  # fmt: skip
 # Bulk queries ask for everything without saying how much.
 _whole: ContextVar[bool] = ContextVar("whole", default=False)
 Arguments = dict[str, Any]
+# What a list is sorted by, as text, and a number; a cursor is that of one object.
+Rank = tuple[str, int]
 
 
 @contextmanager
@@ -35,18 +42,34 @@ def whole_pages() -> Iterator[None]:
 
 
 def page_of(items: Sequence[Any], arguments: Arguments) -> Object:
-    """A connection over a list at hand; a cursor is a place in it."""
+    """A connection over a list at hand; a cursor is an object in it, or the place where that was."""
     size, backwards = _size(arguments)
     places = list(range(len(items)))
-    if arguments.get("reverse"):
+    reverse = bool(arguments.get("reverse"))
+    if reverse:
         places.reverse()
     if (cursor := arguments.get("after")) is not None:
-        places = places[_after(places, _place(cursor)) :]
+        places = _beside(items, places, cursor, above=not reverse)
     if (cursor := arguments.get("before")) is not None:
-        places = places[: _before(places, _place(cursor))]
+        places = _beside(items, places, cursor, above=reverse)
     chosen = places[-size:] if backwards and size else places[:size] if not backwards else []
     more_before, more_after = _more(places, chosen, arguments)
-    return _connection([(str(place), items[place]) for place in chosen], more_before, more_after)
+    return _connection([((_id_of(items[place]), place), items[place]) for place in chosen], more_before, more_after)
+
+
+def _beside(items: Sequence[Any], places: list[int], cursor: str, *, above: bool) -> list[int]:
+    """The places above that of a cursor, or below it, without its own."""
+    gid, place = _rank_at(cursor)
+    found = next((it for it in range(len(items)) if gid and _id_of(items[it]) == gid), None)
+    edge = place if found is None else found
+    # Where it is gone by now, what came behind it has its place.
+    gone = bool(gid) and found is None
+    return [it for it in places if (it > edge or (gone and it == edge) if above else it < edge)]
+
+
+def _id_of(item: Any) -> str:
+    found = item.get("id") if isinstance(item, dict) else item
+    return found if isinstance(found, str) else ""
 
 
 def _more(places: list[int], chosen: list[int], arguments: Arguments) -> tuple[bool, bool]:
@@ -56,60 +79,64 @@ def _more(places: list[int], chosen: list[int], arguments: Arguments) -> tuple[b
     return places[0] != chosen[0] or started, places[-1] != chosen[-1] or arguments.get("before") is not None
 
 
-def _after(places: list[int], place: int) -> int:
-    return places.index(place) + 1 if place in places else len(places)
-
-
-def _before(places: list[int], place: int) -> int:
-    return places.index(place) if place in places else 0
-
-
 def page_of_all(
-    state: State, kind: str, arguments: Arguments, matches: Callable[[Object], bool] | None = None
+    state: State, kind: str, arguments: Arguments, matches: Callable[[Object], bool] = lambda _: True
 ) -> Object:
-    """A connection over all objects of a type by id, as they are now; reads no more than it shows."""
+    """A connection over all objects of a type as they are now; by id it reads no more than it shows."""
+    if arguments.get("sortKey") not in _BY_ID:
+        return page_of_found((it for it in state.all(kind) if matches(it)), arguments)
     size, from_end = _size(arguments)
     backwards = bool(arguments.get("reverse")) != from_end
     cursor = arguments.get("before") if from_end else arguments.get("after")
-    edge = 0 if cursor is None else _place(cursor)
-    found: Iterator[Object] = state.all(kind, after=edge, backwards=backwards)
-    wanted: Iterable[Object] = found if matches is None else (it for it in found if matches(it))
+    edge = 0 if cursor is None else _rank_at(cursor)[1]
+    wanted = (it for it in state.all(kind, after=edge, backwards=backwards) if matches(it))
     chosen = list(islice(wanted, size + 1))
     more, chosen = len(chosen) > size, chosen[:size]
     if from_end:
         chosen.reverse()
     behind = cursor is not None
-    pairs = [(str(split_gid(it["id"])[1]), it) for it in chosen]
+    pairs = [(_rank(it, None), it) for it in chosen]
     return _connection(pairs, *((more, behind) if from_end else (behind, more)))
 
 
 def page_of_found(objects: Iterable[Object], arguments: Arguments) -> Object:
-    """A connection over search results, by id; cursors stay right when others appear."""
+    """A connection over search results; cursors stay right when others appear."""
     size, from_end = _size(arguments)
-    ordered = sorted(objects, key=lambda it: split_gid(it["id"])[1], reverse=bool(arguments.get("reverse")))
-    numbers = [split_gid(it["id"])[1] for it in ordered]
-    start, stop = 0, len(ordered)
+    reverse = bool(arguments.get("reverse"))
+    ranked = [(_rank(it, arguments.get("sortKey")), it) for it in objects]
+    ranked.sort(key=lambda pair: pair[0], reverse=reverse)
+    start, stop = 0, len(ranked)
     if (cursor := arguments.get("after")) is not None:
-        start = _passed(numbers, _place(cursor), reverse=bool(arguments.get("reverse")), inclusive=True)
+        start = _passed(ranked, _rank_at(cursor), reverse=reverse, inclusive=True)
     if (cursor := arguments.get("before")) is not None:
-        stop = _passed(numbers, _place(cursor), reverse=bool(arguments.get("reverse")), inclusive=False)
+        stop = _passed(ranked, _rank_at(cursor), reverse=reverse, inclusive=False)
     if from_end:
         start = max(start, stop - size)
     else:
         stop = min(stop, start + size)
-    pairs = [(str(number), it) for number, it in zip(numbers[start:stop], ordered[start:stop], strict=True)]
-    return _connection(pairs, start > 0, stop < len(ordered))
+    return _connection(ranked[start:stop], start > 0, stop < len(ranked))
 
 
-def _passed(numbers: list[int], place: int, *, reverse: bool, inclusive: bool) -> int:
-    def is_before(number: int) -> bool:
-        return (number == place and inclusive) or (number > place if reverse else number < place)
+def _rank(it: Object, sort_key: str | None) -> Rank:
+    """Where an object stands in a sorted list: by what it is sorted by, then by its id."""
+    number = split_gid(it["id"])[1]
+    if sort_key in _BY_ID:
+        return "", number
+    field = _SORTED.get(sort_key or "", "")
+    if field not in it:
+        raise not_simulated(f"sorting by {sort_key}")
+    return str(it[field] or "").lower(), number
 
-    return sum(1 for number in numbers if is_before(number))
+
+def _passed(ranked: Sequence[tuple[Rank, Any]], edge: Rank, *, reverse: bool, inclusive: bool) -> int:
+    def is_before(rank: Rank) -> bool:
+        return (rank == edge and inclusive) or (rank > edge if reverse else rank < edge)
+
+    return sum(1 for rank, _ in ranked if is_before(rank))
 
 
-def _connection(pairs: Sequence[tuple[str, Any]], more_before: bool, more_after: bool) -> Object:  # noqa: FBT001
-    cursors = [_cursor(place) for place, _ in pairs]
+def _connection(pairs: Sequence[tuple[Rank, Any]], more_before: bool, more_after: bool) -> Object:  # noqa: FBT001
+    cursors = [_cursor(rank) for rank, _ in pairs]
     nodes = [node for _, node in pairs]
     return {
         "nodes": nodes,
@@ -140,12 +167,13 @@ def _size(arguments: Arguments) -> tuple[int, bool]:
     return size, name == "last"
 
 
-def _cursor(place: str) -> str:
-    return base64.b64encode(orjson.dumps({"place": place})).decode()
+def _cursor(rank: Rank) -> str:
+    return base64.b64encode(orjson.dumps(rank)).decode()
 
 
-def _place(cursor: str) -> int:
+def _rank_at(cursor: str) -> Rank:
     try:
-        return int(orjson.loads(base64.b64decode(cursor, validate=True))["place"])
-    except (binascii.Error, ValueError, KeyError, TypeError):
+        text, number = orjson.loads(base64.b64decode(cursor, validate=True))
+        return str(text), int(number)
+    except (binascii.Error, ValueError, TypeError):
         raise TopLevelError("BAD_REQUEST", "Malformed cursor") from None

@@ -12,10 +12,11 @@ from typing import Any
 from graftport_dagster.simulator import metafields, redirects
 from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
 from graftport_dagster.simulator.collection_rules import from_rule, is_numeric, products_of
-from graftport_dagster.simulator.connections import page_of, page_of_all, page_of_found
+from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.handles import free_handle, handle_of
+from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
-from graftport_dagster.simulator.search import Searchable, search
+from graftport_dagster.simulator.search import Searchable
 from graftport_dagster.simulator.state import Object
 
 _LONGEST = 255
@@ -240,18 +241,6 @@ def _keys(it: Object) -> Iterable[tuple[str, str]]:
     yield from metafields.keys_of(it)
 
 
-def _list(call: Call, _: None, arguments: Arguments) -> Object:
-    if not (query := arguments.get("query")):
-        return page_of_all(call.state, "Collection", arguments)
-    return page_of_found(search(call.state, SEARCH, query), arguments)
-
-
-def _count(call: Call, _: None, arguments: Arguments) -> Object:
-    query = arguments.get("query")
-    count = sum(1 for _ in search(call.state, SEARCH, query)) if query else call.state.count("Collection")
-    return {"count": count, "precision": "EXACT"}
-
-
 def _rule_set(_: Call, collection: Object, __: Arguments) -> Object | None:
     source = next((it for it in collection["sources"] if any("rule" in one for one in it["conditions"])), None)
     if source is None:
@@ -296,7 +285,7 @@ PART = Part(
         "collectionByIdentifier": lambda call, _, it: metafields.by_identifier(
             call, "Collection", it["identifier"], "collection handle"
         ),
-        "collections": _list, "collectionsCount": _count,
+        "collections": list_of(SEARCH), "collectionsCount": count_of(SEARCH),
     },
     mutations={"collectionCreate": _create, "collectionUpdate": _update, "collectionDelete": _delete},
     fields={

@@ -22,11 +22,13 @@ def list_of(what: Searchable) -> Resolver:
 
 
 def count_of(what: Searchable) -> Resolver:
-    """How many there are, or how many a search finds."""
+    """How many there are, or how many a search finds; no more than the `limit`, which is 10,000 unless given."""
 
     def _count(call: Call, _: None, arguments: Arguments) -> Object:
-        query = arguments.get("query")
+        query, limit = arguments.get("query"), arguments.get("limit")
         count = sum(1 for _ in search(call.state, what, query)) if query else call.state.count(what.kind)
+        if limit is not None and count > limit:
+            return {"count": limit, "precision": "AT_LEAST"}
         return {"count": count, "precision": "EXACT"}
 
     return _count

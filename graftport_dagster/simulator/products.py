@@ -13,10 +13,11 @@ from typing import Any
 from graftport_dagster.simulator import files, metafields, redirects
 from graftport_dagster.simulator.answers import Refused, refuse, user_error
 from graftport_dagster.simulator.collection_rules import collections_of
-from graftport_dagster.simulator.connections import page_of, page_of_all, page_of_found
+from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.handles import free_handle, handle_of
+from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
-from graftport_dagster.simulator.search import Searchable, search
+from graftport_dagster.simulator.search import Searchable
 from graftport_dagster.simulator.state import Object
 
 _LONGEST = 255
@@ -209,18 +210,6 @@ def _keys(it: Object) -> Iterable[tuple[str, str]]:
     yield from metafields.keys_of(it)
 
 
-def _list(call: Call, _: None, arguments: Arguments) -> Object:
-    if not (query := arguments.get("query")):
-        return page_of_all(call.state, "Product", arguments)
-    return page_of_found(search(call.state, SEARCH, query), arguments)
-
-
-def _count(call: Call, _: None, arguments: Arguments) -> Object:
-    query = arguments.get("query")
-    count = sum(1 for _ in search(call.state, SEARCH, query)) if query else call.state.count("Product")
-    return {"count": count, "precision": "EXACT"}
-
-
 def _prices(name: str) -> Any:
     def prices(call: Call, product: Object, _: Arguments) -> Object | None:
         amounts = [Decimal(it[name]) for it in variants_of(call, product) if it[name] is not None]
@@ -269,7 +258,7 @@ PART = Part(
         "productByIdentifier": lambda call, _, it: metafields.by_identifier(
             call, "Product", it["identifier"], "product handle"
         ),
-        "products": _list, "productsCount": _count,
+        "products": list_of(SEARCH), "productsCount": count_of(SEARCH),
     },
     mutations={"productUpdate": _update, "productDelete": _delete, "tagsAdd": _tags_add, "tagsRemove": _tags_remove},
     fields={

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from graftport_dagster.simulator import uploads
 from graftport_dagster.simulator.answers import Refused, refuse, user_error
-from graftport_dagster.simulator.connections import page_of_all, page_of_found
+from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
-from graftport_dagster.simulator.search import Searchable, search
+from graftport_dagster.simulator.search import Searchable
 from graftport_dagster.simulator.state import Object
 
 _LONGEST_PATH = 1024
@@ -143,18 +143,6 @@ def _values(it: Object, field: str) -> Iterable[Any] | None:
 SEARCH = Searchable("UrlRedirect", _values, {"path": "redirect path exact"})
 
 
-def _list(call: Call, _: None, arguments: Arguments) -> Object:
-    if not (query := arguments.get("query")):
-        return page_of_all(call.state, "UrlRedirect", arguments)
-    return page_of_found(search(call.state, SEARCH, query), arguments)
-
-
-def _count(call: Call, _: None, arguments: Arguments) -> Object:
-    query = arguments.get("query")
-    count = sum(1 for _ in search(call.state, SEARCH, query)) if query else call.state.count("UrlRedirect")
-    return {"count": count, "precision": "EXACT"}
-
-
 def _keys(it: Object) -> list[tuple[str, str]]:
     return [("redirect path", _key(it["path"])), ("redirect path exact", it["path"].lower())]
 
@@ -162,8 +150,8 @@ def _keys(it: Object) -> list[tuple[str, str]]:
 PART = Part(
     queries={
         "urlRedirect": lambda call, _, it: call.take(it["id"], "UrlRedirect"),
-        "urlRedirects": _list,
-        "urlRedirectsCount": _count,
+        "urlRedirects": list_of(SEARCH),
+        "urlRedirectsCount": count_of(SEARCH),
         "urlRedirectImport": lambda call, _, it: call.take(it["id"], "UrlRedirectImport"),
     },
     mutations={

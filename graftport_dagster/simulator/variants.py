@@ -10,11 +10,12 @@ from typing import Any
 
 from graftport_dagster.simulator import locations, metafields
 from graftport_dagster.simulator.answers import user_error
-from graftport_dagster.simulator.connections import page_of, page_of_all, page_of_found
+from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.files import image
+from graftport_dagster.simulator.lists import list_of
 from graftport_dagster.simulator.options import Combination
 from graftport_dagster.simulator.parts import Arguments, Call, Part
-from graftport_dagster.simulator.search import Searchable, search
+from graftport_dagster.simulator.search import Searchable
 from graftport_dagster.simulator.state import Object
 
 Path = list[str | int]
@@ -159,12 +160,6 @@ def _values(variant: Object, field: str) -> Iterable[Any] | None:
 SEARCH = Searchable("ProductVariant", _values, {"sku": "variant sku"})
 
 
-def _list(call: Call, _: None, arguments: Arguments) -> Object:
-    if not (query := arguments.get("query")):
-        return page_of_all(call.state, "ProductVariant", arguments)
-    return page_of_found(search(call.state, SEARCH, query), arguments)
-
-
 def _display_name(call: Call, variant: Object, _: Arguments) -> str:
     product = call.state.get(variant["productId"]) or {}
     return f"{product.get('title')} - {title(variant)}"
@@ -182,7 +177,7 @@ def _image(call: Call, variant: Object, arguments: Arguments) -> Object | None:
 
 PART = Part(
     queries={
-        "productVariants": _list,
+        "productVariants": list_of(SEARCH),
         "productVariant": lambda call, _, it: call.take(it["id"], "ProductVariant"),
         "productVariantByIdentifier": lambda call, _, it: metafields.by_identifier(
             call, "ProductVariant", it["identifier"]

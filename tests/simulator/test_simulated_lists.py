@@ -74,3 +74,11 @@ def test_no_variant_is_passed_over_when_one_that_was_shown_is_deleted(shop: Any,
     shop.set_product(given(*left), {"id": gid})
     rest = shop.data(query, {"id": gid, "after": first["pageInfo"]["endCursor"]})["product"]["variants"]
     assert [it["title"] for it in rest["nodes"]] == ["c", "d"]
+
+
+def test_a_count_says_no_more_than_its_limit(three: Any) -> None:
+    asked = '{ whole: productsCount(limit: null) %s low: productsCount(limit: 2) %s found: productsCount(limit: 1, query: "A") %s }'  # noqa: E501
+    assert three.data(asked.replace("%s", "{ count precision }")) == {
+        "whole": {"count": 3, "precision": "EXACT"}, "low": {"count": 2, "precision": "AT_LEAST"},
+        "found": {"count": 1, "precision": "EXACT"},
+    }  # fmt: skip

@@ -38,8 +38,10 @@ def _required_access(introspection: dict[str, Any]) -> dict[str, str]:
     found = {}
     for root in ("QueryRoot", "Mutation"):
         for field in types[root]["fields"]:
-            returned = _named(field["type"])
-            text = field.get("requiredAccess") or types[returned].get("requiredAccess")
+            returned = types[_named(field["type"])]
+            if returned["name"].endswith("Connection"):
+                returned = types[next(_named(it["type"]) for it in returned["fields"] if it["name"] == "nodes")]
+            text = field.get("requiredAccess") or returned.get("requiredAccess")
             if text:
                 found[field["name"]] = text
     return found

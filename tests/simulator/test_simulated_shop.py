@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import requests
 
 
@@ -154,6 +155,13 @@ def test_only_scopes_that_were_granted_are_enough(open_shop: Any) -> None:
         "Access denied for urlRedirectCreate field. Required access: `write_online_store_navigation` access scope."
     )
     assert answer["data"] == {"urlRedirectCreate": None}
+
+
+@pytest.mark.parametrize("name", ["orders", "customers", "urlRedirects", "locations", "pages"])
+def test_a_list_asks_for_the_scope_of_what_is_in_it(open_shop: Any, name: str) -> None:
+    shop = open_shop("--scopes", "write_products")
+    answer = shop.ask(f"{{ {name}(first: 1) {{ nodes {{ id }} }} }}")
+    assert answer["errors"][0]["extensions"]["code"] == "ACCESS_DENIED"
 
 
 def test_a_token_is_given_for_client_credentials_and_needed(shop: Any) -> None:

@@ -158,8 +158,9 @@ class BulkWorker:
         with whole_pages():
             answer = self._engine.line(operation["query"], {}, operation["baseUrl"])
         with self._state.transaction():
-            if answer.get("data") is None:
-                self._fail(operation)
+            if errors := answer.get("errors"):
+                denied = errors[0].get("extensions", {}).get("code") == "ACCESS_DENIED"
+                self._fail(operation, "ACCESS_DENIED" if denied else "INTERNAL_SERVER_ERROR")
                 return
             rows = list(_rows(answer["data"]))
             if not operation["groupObjects"]:

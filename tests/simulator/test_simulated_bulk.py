@@ -202,6 +202,12 @@ def test_a_query_over_everything_names_the_parents(shop: Any) -> None:
     assert (empty["status"], empty["url"], empty["objectCount"]) == ("COMPLETED", None, "0")
 
 
+def test_a_query_that_the_app_may_not_ask_fails_rather_than_find_nothing(open_shop: Any) -> None:
+    shop = open_shop("--scopes", "read_products")
+    operation = finished(shop, bulk_query(shop, "{ orders { edges { node { id } } } }")["bulkOperation"]["id"])
+    assert (operation["status"], operation["errorCode"], operation["url"]) == ("FAILED", "ACCESS_DENIED", None)
+
+
 def test_queries_of_the_wrong_shape_are_refused_in_the_recorded_words(shop: Any) -> None:
     def refused(query: str) -> str:
         error = bulk_query(shop, query)["userErrors"][0]

@@ -25,6 +25,7 @@ FAULTS: dict[str, bool] = {
 BULK_FAULTS = frozenset({"bulk_failed", "bulk_expired", "bulk_lines_missing", "bulk_slow"})
 # Files are struck by rules that name them, and by none about any operation.
 UPLOAD, RESULT_FILE = "stagedUpload", "resultFile"
+_OF_FILES = ("http_500", "http_502", "http_503", "http_504", "truncated_json", "hangup_midway", "hangup_before_commit")
 
 
 class UnknownFaultError(ValueError):
@@ -107,4 +108,6 @@ def _rule(content: Any) -> Rule:
         raise UnknownFaultError(f"a rule has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
     if content.get("fault") not in FAULTS:
         raise UnknownFaultError(f"there is no fault {content.get('fault')!r}; there are {', '.join(FAULTS)}")
+    if content.get("operation") in (UPLOAD, RESULT_FILE) and content["fault"] not in _OF_FILES:
+        raise UnknownFaultError(f"no file meets {content['fault']!r}; there are {', '.join(_OF_FILES)}")
     return Rule(**content)

@@ -193,12 +193,12 @@ class Server:
         rule = self.faults.draw([RESULT_FILE if reads else UPLOAD], writes=not reads, of_file=True)
         if rule is None:
             return await self._upload(request)
-        if rule.fault.startswith("http_5") and not FAULTS[rule.fault]:
+        if rule.fault.startswith("http_5"):
             return Response("<Error><Code>InternalError</Code></Error>", int(rule.fault[-3:]))
-        whole = (await self._upload(request)).body
-        if rule.fault == "truncated_json":
-            return Response(bytes(whole[: len(whole) // 2]))
-        cut(request.scope, after=bytes(whole) if rule.fault == "hangup_midway" else None)
+        whole = bytes((await self._upload(request)).body) if FAULTS[rule.fault] else None
+        if whole is not None and rule.fault == "truncated_json":
+            return Response(whole[: len(whole) // 2])
+        cut(request.scope, after=whole)
         return None
 
     async def _upload(self, request: Request) -> Response:

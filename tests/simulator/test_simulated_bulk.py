@@ -183,6 +183,20 @@ def test_a_files_way_in_or_out_is_struck_by_rules_that_name_it(shop: Any) -> Non
     assert uploaded(shop, "{}")
 
 
+def test_an_upload_whose_connection_breaks_before_it_came_in_is_not_there(shop: Any) -> None:
+    rule = {"fault": "hangup_before_commit", "operation": "stagedUpload", "times": 1}
+    requests.post(f"{shop.url}/_simulator/faults", json=rule, timeout=9).raise_for_status()
+    with pytest.raises(requests.ConnectionError):
+        uploaded(shop, "{}")
+    assert shop.control("objects?type=_Upload") == []
+
+
+def test_a_fault_that_no_file_meets_is_refused(shop: Any) -> None:
+    rule = {"fault": "throttled", "operation": "stagedUpload"}
+    refused = requests.post(f"{shop.url}/_simulator/faults", json=rule, timeout=9)
+    assert (refused.status_code, refused.json()["error"].partition(";")[0]) == (400, "no file meets 'throttled'")
+
+
 def bulk_query(shop: Any, query: str, *, group: bool = False) -> Any:
     return shop.data(QUERY, {"query": query, "group": group})["bulkOperationRunQuery"]
 

@@ -6,7 +6,7 @@ items. The quantities are kept with the variants.
 
 from typing import Any
 
-from graftport_dagster.simulator import locations, variants
+from graftport_dagster.simulator import locations, products, variants
 from graftport_dagster.simulator.answers import Refused, TopLevelError, not_simulated, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
@@ -50,7 +50,8 @@ def _adjust(call: Call, arguments: Arguments) -> Object:
         raise TopLevelError("INVALID_FIELD_ARGUMENTS", message)
     errors = _common_errors(given, "changes") + _ledger_errors(given)
     for index, it in enumerate(given["changes"]):
-        errors.extend(_place_errors(call, it, ["input", "changes", index]))
+        path: list[str | int] = ["input", "changes", index]
+        errors.extend(_place_errors(call, it, path) or _stale(call, it, path))
     if errors:
         raise Refused(errors)
     if given["name"] != "available":
@@ -121,8 +122,10 @@ def _quantity_errors(call: Call, given: Object, path: list[str | int]) -> list[O
         return [user_error(at, "The quantity can't be higher than 1,000,000,000.", "INVALID_QUANTITY_TOO_HIGH")]
     if given["quantity"] < -_MOST:
         return [user_error(at, "The quantity can't be lower than -1,000,000,000.", "INVALID_QUANTITY_TOO_LOW")]
-    if errors := _place_errors(call, given, path):
-        return errors
+    return _place_errors(call, given, path) or _stale(call, given, path)
+
+
+def _stale(call: Call, given: Object, path: list[str | int]) -> list[Object]:
     compared = given["changeFromQuantity"]
     had = (_variant(call, given["inventoryItemId"]) or {})["levels"].get(given["locationId"], 0)
     if compared is not None and compared != had:
@@ -152,7 +155,7 @@ def _group(call: Call, given: Object, changes: list[Object]) -> Object:
 
 def _activate(call: Call, arguments: Arguments) -> Object:
     variant = _variant(call, arguments["inventoryItemId"])
-    location = call.state.get(arguments["locationId"])
+    location = call.take(arguments["locationId"], "Location")
     if variant is None:
         raise refuse(["inventoryItemId"], "The product couldn't be stocked because the product wasn't found.")
     if location is None:
@@ -204,6 +207,10 @@ def _item_update(call: Call, arguments: Arguments) -> Object:
     if "sku" in given:
         variant["sku"] = variant["inventoryItem"]["sku"] = given["sku"]
     call.state.put(variant)
+    product = call.state.get(variant["productId"])
+    if product is not None:
+        products.take_variants(product, products.variants_of(call, product))
+        call.state.put(product)
     return {"inventoryItem": variant["inventoryItem"]}
 
 

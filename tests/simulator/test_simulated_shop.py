@@ -122,6 +122,39 @@ def test_quantities_need_a_key_and_the_figure_compared_with(shop: Any) -> None:
     assert shop.code(SET, {"input": given, "key": "k"}) == "INVALID_FIELD_ARGUMENTS"
 
 
+def test_quantities_are_compared_before_they_are_adjusted(shop: Any) -> None:
+    shop.set_product({"title": "Bag"})
+    adjust = (
+        "mutation A($input: InventoryAdjustQuantitiesInput!, $key: String!) { inventoryAdjustQuantities(input: $input) "
+        "@idempotent(key: $key) { inventoryAdjustmentGroup { changes { delta } } userErrors { field code } } }"
+    )
+    for expected, seen in ((3, [["input", "changes", "0", "changeFromQuantity"]]), (0, []), (None, [])):
+        given = stock(shop, 0, expected=expected)
+        change = {name: it for name, it in given.pop("quantities")[0].items() if name != "quantity"}
+        asked = {"input": {**given, "changes": [{**change, "delta": 2}]}, "key": f"from {expected}"}
+        errors = shop.data(adjust, asked)["inventoryAdjustQuantities"]["userErrors"]
+        assert [it["field"] for it in errors] == seen
+    assert list(shop.control("objects?type=ProductVariant")[0]["levels"].values()) == [4]
+
+
+def test_an_item_is_stocked_at_no_other_thing_than_a_location(shop: Any) -> None:
+    product = shop.set_product({"title": "Bag"})
+    activate = (
+        "mutation A($item: ID!, $at: ID!) { inventoryActivate(inventoryItemId: $item, locationId: $at) "
+        '@idempotent(key: "k") { inventoryLevel { id } userErrors { message } } }'
+    )
+    asked = {"item": product["variants"]["nodes"][0]["inventoryItem"]["id"], "at": product["id"]}
+    assert shop.code(activate, asked) == "RESOURCE_NOT_FOUND"
+
+
+def test_a_product_is_found_by_the_sku_that_its_inventory_item_was_given(shop: Any) -> None:
+    product = shop.set_product({"title": "Bag"})
+    item = product["variants"]["nodes"][0]["inventoryItem"]["id"]
+    assert shop.errors("inventoryItemUpdate", {"id": item, "input": {"sku": "B-1"}}, codes=False) == []
+    found = shop.data('{ products(first: 2, query: "sku:b-1") { nodes { id } } }')["products"]["nodes"]
+    assert found == [{"id": product["id"]}]
+
+
 def test_nodes_of_all_types_are_found_by_id(shop: Any) -> None:
     product = shop.set_product({"title": "Bag"})
     variant = product["variants"]["nodes"][0]

@@ -7,7 +7,7 @@ which takes the scalar checks from here. Shopify answers all problems of one var
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,12 +91,26 @@ def _url(value: Any) -> Any:
     return text
 
 
+def _date(value: Any) -> Any:
+    _moment(value)
+    return value
+
+
 def _date_time(value: Any) -> Any:
     try:
-        datetime.fromisoformat(str(value))
-    except ValueError:
+        moment = _moment(value).astimezone(UTC)
+    except OverflowError:
         raise InvalidValueError(f"invalid date time '{value}'") from None
-    return value
+    return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}Z"
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise InvalidValueError(f"invalid date time '{value}'") from None
+    # Without a zone it is the shop's.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _unsigned(value: Any) -> Any:
@@ -114,13 +128,16 @@ def _anything(value: Any) -> Any:
 
 SCALARS: dict[str, Callable[[Any], Any]] = {
     "ID": _id, "Int": _int, "Float": _float, "String": _string, "Boolean": _boolean,
-    "Decimal": _decimal, "Money": _decimal, "URL": _url, "DateTime": _date_time, "Date": _date_time,
+    "Decimal": _decimal, "Money": _decimal, "URL": _url, "DateTime": _date_time, "Date": _date,
     "UnsignedInt64": _unsigned,
 }  # fmt: skip
 
 
 def coerce_scalar(name: str, value: Any) -> Any:
-    """The value as resolvers see it; raises InvalidValueError. JSON, HTML and the like take anything."""
+    """The value as resolvers see it, times as Shopify writes them; raises InvalidValueError.
+
+    JSON, HTML and the like take anything.
+    """
     return SCALARS.get(name, _anything)(value)
 
 

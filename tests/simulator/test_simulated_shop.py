@@ -1,5 +1,6 @@
 """What a preflight asks, and what products are given besides productSet."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -34,6 +35,23 @@ def test_many_objects_are_published_in_one_document(shop: Any) -> None:
     given = {"id": products[0], "input": [{"publicationId": publication}]}
     assert shop.errors("publishableUnpublish", given, codes=False) == []
     assert shop.data(query, {"id": products[0], "p": publication})["product"]["publishedOnPublication"] is False
+
+
+def test_a_date_in_another_zone_is_the_moment_that_it_says(shop: Any) -> None:
+    gid = shop.set_product({"title": "Bag"})["id"]
+    publication = shop.data("{ publications(first: 1) { nodes { id } } }")["publications"]["nodes"][0]["id"]
+    in_an_hour = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    date = in_an_hour.astimezone(timezone(timedelta(hours=-11))).isoformat()
+    given = {"id": gid, "input": [{"publicationId": publication, "publishDate": date}]}
+    assert shop.errors("publishablePublish", given, codes=False) == []
+    shown = shop.data(
+        "query($id: ID!) { product(id: $id) { resourcePublicationsV2(first: 2, onlyPublished: false) "
+        "{ nodes { isPublished publishDate } } } }",
+        {"id": gid},
+    )
+    assert shown["product"]["resourcePublicationsV2"]["nodes"] == [
+        {"isPublished": False, "publishDate": f"{in_an_hour:%Y-%m-%dT%H:%M:%SZ}"}
+    ]
 
 
 def test_metafields_are_set_atomically(shop: Any) -> None:

@@ -47,7 +47,7 @@ class Question:
     text: str
     variables: dict[str, Any]
     operation_name: str | None
-    token: str
+    app: str
     document: Document
     operation: OperationDefinitionNode | None = None
     root_fields: list[str] = field(default_factory=list)
@@ -76,10 +76,10 @@ class Engine:
         self._mutations = {name: it for part in parts for name, it in part.mutations.items()}
         self._fields = {tuple(name.split(".")): it for part in parts for name, it in part.fields.items()}
 
-    def read(self, body: Answer, token: str) -> Question:
+    def read(self, body: Answer, app: str) -> Question:
         """The question in a request body, or its refusal, before anything is executed or booked."""
         document = self._documents.read(body["query"])
-        question = Question(body["query"], body.get("variables") or {}, body.get("operationName"), token, document)
+        question = Question(body["query"], body.get("variables") or {}, body.get("operationName"), app, document)
         chosen = document.operation(question.operation_name)
         if isinstance(chosen, OperationDefinitionNode):
             question.operation = chosen
@@ -104,7 +104,7 @@ class Engine:
         if question.cost > SINGLE_QUERY_LIMIT:
             question.outcome = "MAX_COST_EXCEEDED"
             return {"errors": [_too_costly(question.cost)]}
-        if not self._throttle.take(question.token, question.cost):
+        if not self._throttle.take(question.app, question.cost):
             return self.throttled(question)
         return self._execute(question, variables, base_url)
 
@@ -129,7 +129,7 @@ class Engine:
         errors = [self._formatted(error, call) for error in result.errors or ()]
         question.wrote, question.failures, question.mails = call.wrote, call.failures, call.mails
         charged = self._charged(question, call)
-        self._throttle.give_back(question.token, question.cost - charged)
+        self._throttle.give_back(question.app, question.cost - charged)
         question.charged = charged
         question.outcome = _outcome(errors, call)
         answer: Answer = {"data": result.data}
@@ -174,7 +174,7 @@ class Engine:
         return {
             "requestedQueryCost": question.cost,
             "actualQueryCost": None if charged is None else int(charged),
-            "throttleStatus": self._throttle.status(question.token),
+            "throttleStatus": self._throttle.status(question.app),
         }
 
     def _resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:

@@ -5,7 +5,9 @@ answered in `execution.py`; `/_simulator/` is in `control.py`, running all this 
 """
 
 import asyncio
+import hashlib
 import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -23,6 +25,7 @@ from graftport_dagster.simulator.documents import is_mutation
 from graftport_dagster.simulator.execution import Engine, Question, internal_error
 from graftport_dagster.simulator.faults import FAULTS, RESULT_FILE, UPLOAD, Faults, Rule
 from graftport_dagster.simulator.parts import Settings
+from graftport_dagster.simulator.scopes import ALL_SCOPES
 from graftport_dagster.simulator.shop import API_VERSIONS
 from graftport_dagster.simulator.state import State
 from graftport_dagster.simulator.transports import cut
@@ -30,6 +33,7 @@ from graftport_dagster.simulator.transports import cut
 _INVALID_TOKEN = {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
 _HTML = "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>"
 _TOKEN_SECONDS = 86_399
+_GIVEN = "shpat_simulated_"
 
 # shopify.dev/docs/api/usage/limits: beyond 50,000 variants a store takes some thousands a day.
 _VARIANT_LIMIT = {
@@ -51,7 +55,6 @@ class Server:
         self.started = time.monotonic()
         self.last_asked = time.monotonic()
         self._late: set[asyncio.Task[None]] = set()
-        self._issued = 0
         self.stop: Callable[[], None] = lambda: None
 
     def application(self) -> Starlette:
@@ -77,8 +80,7 @@ class Server:
             return None
         if body is None:
             return _json({"errors": {"query": "Required parameter missing or invalid"}}, 400)
-        token = request.headers["x-shopify-access-token"]
-        question = self.engine.read(body, token)
+        question = self.engine.read(body, _app_of(request.headers["x-shopify-access-token"]))
         writes = question.operation is not None and is_mutation(question.operation)
         names = [*question.root_fields, question.operation_name or (_name_of(question) or "")]
         rule = self.faults.draw(names, writes=writes)
@@ -181,9 +183,9 @@ class Server:
             return _json({"error": "unsupported_grant_type", "error_description": "grant type is not supported"}, 400)
         if not given.get("client_id") or not given.get("client_secret"):
             return _json({"error": "invalid_client", "error_description": "client authentication failed"}, 401)
-        self._issued += 1
-        scope = ",".join(self.settings.scopes or ("write_products",))
-        token = f"shpat_simulated_{self.state.shop_number}_{self._issued}"
+        scope = ",".join(self.settings.scopes or ALL_SCOPES)
+        app = hashlib.sha256(str(given["client_id"]).encode()).hexdigest()[:12]
+        token = f"{_GIVEN}{app}_{secrets.token_hex(8)}"
         return _json({"access_token": token, "scope": scope, "expires_in": _TOKEN_SECONDS}, 200)
 
     async def _file(self, request: Request) -> Response | None:
@@ -235,6 +237,11 @@ class _Endpoint:
         # The connection is gone; returning before uvicorn knows would make it answer 500.
         while (await receive())["type"] != "http.disconnect":
             continue
+
+
+def _app_of(token: str) -> str:
+    """Who pays for what is asked with a token: those given for one client id are one app's."""
+    return token.rpartition("_")[0] if token.startswith(_GIVEN) else token
 
 
 def _name_of(question: Question) -> str | None:

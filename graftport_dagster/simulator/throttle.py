@@ -1,4 +1,4 @@
-"""The bucket of points that pays for requests, one for each token.
+"""The bucket of points that pays for requests, one for each app.
 
 What lives here: plans and arithmetic over a given clock. What a request costs is `cost.py`'s;
 the THROTTLED answer is put together in `execution.py`.
@@ -24,7 +24,7 @@ class _Bucket:
 
 
 class Throttle:
-    """How much each token may still ask, on a plan of PLANS."""
+    """How much each app may still ask, on a plan of PLANS."""
 
     def __init__(self, plan: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.restore_rate = PLANS[plan]
@@ -32,33 +32,33 @@ class Throttle:
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
 
-    def take(self, token: str, cost: float) -> bool:
+    def take(self, app: str, cost: float) -> bool:
         """Books the requested cost; False, with nothing booked, when it is not there."""
-        bucket = self._bucket(token)
+        bucket = self._bucket(app)
         if bucket.available < cost:
             return False
         bucket.available -= cost
         return True
 
-    def give_back(self, token: str, cost: float) -> None:
+    def give_back(self, app: str, cost: float) -> None:
         """Refunds what a request asked for and did not use."""
-        bucket = self._bucket(token)
+        bucket = self._bucket(app)
         bucket.available = min(self.maximum, bucket.available + cost)
 
-    def status(self, token: str) -> dict[str, Any]:
+    def status(self, app: str) -> dict[str, Any]:
         """The bucket as Shopify shows it in each answer."""
-        available = int(self._bucket(token).available)
+        available = int(self._bucket(app).available)
         return {
             "maximumAvailable": self.maximum,
             "currentlyAvailable": available,
             "restoreRate": self.restore_rate,
         }
 
-    def _bucket(self, token: str) -> _Bucket:
+    def _bucket(self, app: str) -> _Bucket:
         now = self._clock()
-        bucket = self._buckets.get(token)
+        bucket = self._buckets.get(app)
         if bucket is None:
-            bucket = self._buckets[token] = _Bucket(self.maximum, now)
+            bucket = self._buckets[app] = _Bucket(self.maximum, now)
         bucket.available = min(self.maximum, bucket.available + (now - bucket.as_of) * self.restore_rate)
         bucket.as_of = now
         return bucket

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import requests
 
 COSTS = [
     ("{ shop { id name } }", 1),
@@ -93,3 +94,23 @@ def test_an_empty_bucket_answers_throttled_and_executes_nothing(open_shop: Any) 
         headers={"X-Shopify-Access-Token": "another"}, timeout=9,
     )  # fmt: skip
     assert "data" in other.json()
+
+
+def test_tokens_of_one_app_draw_on_one_bucket(open_shop: Any) -> None:
+    shop = open_shop("--plan", "standard")
+    dear = "mutation { " + " ".join(
+        f'r{i}: urlRedirectDelete(id: "gid://shopify/UrlRedirect/{i}") {{ deletedUrlRedirectId }}' for i in range(99)
+    ) + " }"  # fmt: skip
+
+    def left_for(client_id: str, query: str) -> int:
+        given = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": "x"}
+        token = requests.post(f"{shop.url}/admin/oauth/access_token", data=given, timeout=9).json()["access_token"]
+        answer = shop.session.post(
+            f"{shop.url}/admin/api/2026-10/graphql.json", json={"query": query}, timeout=30,
+            headers={"X-Shopify-Access-Token": token},
+        ).json()  # fmt: skip
+        return int(answer["extensions"]["cost"]["throttleStatus"]["currentlyAvailable"])
+
+    left_for("one", dear)
+    cheap = "{ shop { id } }"
+    assert left_for("one", cheap) < left_for("two", cheap) == 1999

@@ -16,11 +16,13 @@ from graftport_dagster.simulator.answers import TopLevelError
 from graftport_dagster.simulator.state import Object, State
 
 Values = Callable[[Object, str], Iterable[Any] | None]
-Predicate = Callable[[Object], bool]
+# None: a filter that the type does not offer, which decides nothing.
+Predicate = Callable[[Object], bool | None]
 
+# Outside of quotes a colon ends a value, as Shopify asks for it to be escaped: a bare time is cut at its hours.
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<paren>[()])|(?P<not>-(?=\w))?(?P<field>[\w.]+):(?P<op>>=|<=|>|<)?"""
-    r"""(?P<value>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s()]*)"""
+    r"""\s*(?:(?P<paren>[()])|(?P<not>-)(?=[\w'"(])|(?P<field>[\w.]+):(?P<op>>=|<=|>|<)?"""
+    r"""(?P<value>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?:\\.|[^\s():\\])*)"""
     r"""|(?P<text>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s()]+))"""
 )
 _TIMES = frozenset({"created_at", "updated_at", "published_at", "processed_at"})
@@ -46,14 +48,14 @@ def search(state: State, what: Searchable, query: str | None) -> Iterator[Object
         return
     parser = _Parser(tokens, what.values)
     matches = parser.expression()
-    yield from (it for it in state.searchable(what.kind) if matches(it))
+    yield from (it for it in state.searchable(what.kind) if matches(it) is not False)
 
 
 def _by_key(state: State, what: Searchable, tokens: list[dict[str, str]]) -> Iterator[Object] | None:
     """Exact terms over one indexed field, as `handle:x` or `sku:a OR sku:b`, without reading everything."""
     terms = [token for token in tokens if token.get("text", "").upper() != "OR"]
     alternatives = len(terms) == 1 or len(tokens) == 2 * len(terms) - 1
-    exact = all(it.get("field") in what.keys and not it.get("op") and not it.get("not") for it in terms)
+    exact = all(it.get("field") in what.keys and not it.get("op") for it in terms)
     if not (alternatives and exact) or any("*" in it["value"] for it in terms):
         return None
     gids = dict.fromkeys(
@@ -86,7 +88,7 @@ class _Parser:
         while self._word() == "OR":
             self._at += 1
             choices.append(self._all())
-        return choices[0] if len(choices) == 1 else lambda it: any(choice(it) for choice in choices)
+        return choices[0] if len(choices) == 1 else lambda it: any(choice(it) is not False for choice in choices)
 
     def _all(self) -> Predicate:
         parts = [self._one()]
@@ -95,16 +97,16 @@ class _Parser:
                 self._at += 1
                 continue
             parts.append(self._one())
-        return parts[0] if len(parts) == 1 else lambda it: all(part(it) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda it: all(part(it) is not False for part in parts)
 
     def _one(self) -> Predicate:
         if self._at >= len(self._tokens):
             return lambda _: True
         token = self._tokens[self._at]
         self._at += 1
-        if token.get("text", "").upper() == "NOT":
+        if "not" in token or token.get("text", "").upper() == "NOT":
             inner = self._one()
-            return lambda it: not inner(it)
+            return lambda it: None if (held := inner(it)) is None else not held
         if token.get("paren") == "(":
             inner = self.expression()
             self._at += 1
@@ -120,14 +122,11 @@ class _Parser:
 def _term(token: dict[str, str], values: Values) -> Predicate:
     field, operator = token.get("field", "default"), token.get("op", "")
     wanted = _unquote(token["value"] if "field" in token else token["text"])
-    negated = "not" in token
     compare = _comparison(field, operator, wanted)
 
-    def matches(it: Object) -> bool:
+    def matches(it: Object) -> bool | None:
         offered = values(it, field)
-        if offered is None:
-            return True
-        return any(compare(value) for value in offered) != negated
+        return None if offered is None else any(compare(value) for value in offered if value is not None)
 
     return matches
 
@@ -139,7 +138,7 @@ def _comparison(field: str, operator: str, wanted: str) -> Callable[[Any], bool]
         return lambda value: _ordered(_number(value), operator, _number(wanted))
     text = wanted.lower()
     if text == "*":
-        return lambda value: value not in (None, "")
+        return lambda value: value != ""
     if text.endswith("*"):
         return lambda value: str(value).lower().startswith(text[:-1])
     if field in {"default", "title"}:
@@ -152,7 +151,7 @@ def _time_comparison(field: str, operator: str, wanted: str) -> Callable[[Any], 
     moment = _moment(wanted)
     if moment is None:
         raise TopLevelError("BAD_REQUEST", f"Invalid timestamp for query filter `{field}`.")
-    return lambda value: value is not None and _ordered(_moment(str(value)), operator or "=", moment)
+    return lambda value: _ordered(_moment(str(value)), operator or "=", moment)
 
 
 def _moment(text: str) -> datetime | None:

@@ -197,6 +197,9 @@ def test_pages_lead_through_everything_once(shop: Any) -> None:
         ("handle:one OR handle:three", ["one", "three"]), ("(tag:x OR tag:y) status:ACTIVE", ["one", "two", "three"]),
         ("vendor:'Simulated Shop' title:t*", ["two", "three"]),
         ("updated_at:>'2000-01-01T00:00:00Z'", ["one", "two", "three"]),
+        ("-one", ["two", "three"]), ("-'one'", ["two", "three"]), ("tag:x -(title:one OR title:three)", ["two"]),
+        ("NOT colour:red", ["one", "two", "three"]), ("-colour:red tag:y", ["three"]),
+        ("updated_at:>=2000-01-01T00:00:00Z", []), ("title:t* updated_at:>2000-01-01", ["two", "three"]),
         ("updated_at:<'2000-01-01'", []), ("three", ["three"]), ("metafields.custom.aa:1", ["two"]), ("sku:none", []),
     ],
 )  # fmt: skip

@@ -43,6 +43,7 @@ def whole_pages() -> Iterator[None]:
 
 def page_of(items: Sequence[Any], arguments: Arguments) -> Object:
     """A connection over a list at hand; a cursor is an object in it, or the place where that was."""
+    _refuse_search(arguments)
     size, backwards = _size(arguments)
     places = list(range(len(items)))
     reverse = bool(arguments.get("reverse"))
@@ -83,6 +84,7 @@ def page_of_all(
     state: State, kind: str, arguments: Arguments, matches: Callable[[Object], bool] = lambda _: True
 ) -> Object:
     """A connection over all objects of a type as they are now; by id it reads no more than it shows."""
+    _refuse_search(arguments)
     if arguments.get("sortKey") not in _BY_ID:
         return page_of_found((it for it in state.all(kind) if matches(it)), arguments)
     size, from_end = _size(arguments)
@@ -148,6 +150,12 @@ def _connection(pairs: Sequence[tuple[Rank, Any]], more_before: bool, more_after
             "endCursor": cursors[-1] if cursors else None,
         },
     }
+
+
+def _refuse_search(arguments: Arguments) -> None:
+    """A list that nobody narrowed must not look as if it were what the search found."""
+    if arguments.get("query"):
+        raise not_simulated("a search in this list")
 
 
 def _size(arguments: Arguments) -> tuple[int, bool]:

@@ -123,7 +123,7 @@ def _codes(call: Call, shown: Object, arguments: Arguments) -> Object:
     if query := arguments.get("query"):
         text = query.rpartition(":")[2].strip("'\"").lower()
         gids = [gid for gid in gids if (it := call.state.get(gid)) and text in it["code"].lower()]
-    page = page_of(gids, arguments)
+    page = page_of(gids, {**arguments, "query": None})
     page["nodes"] = [call.state.get(gid) for gid in page["nodes"]]
     page["edges"] = [{**edge, "node": call.state.get(edge["node"])} for edge in page["edges"]]
     return page

@@ -82,3 +82,15 @@ def test_a_count_says_no_more_than_its_limit(three: Any) -> None:
         "whole": {"count": 3, "precision": "EXACT"}, "low": {"count": 2, "precision": "AT_LEAST"},
         "found": {"count": 1, "precision": "EXACT"},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["files", "locations", "metafieldDefinitions"])
+def test_a_search_that_is_not_simulated_is_refused_rather_than_answered_with_everything(shop: Any, name: str) -> None:
+    owner = "ownerType: PRODUCT, " if name == "metafieldDefinitions" else ""
+    assert shop.code(f'{{ {name}({owner}first: 1, query: "x") {{ nodes {{ id }} }} }}') == "SIMULATOR_NOT_SUPPORTED"
+
+
+def test_a_search_in_the_media_of_a_product_is_refused_too(shop: Any) -> None:
+    gid = shop.set_product({"title": "Bag"})["id"]
+    query = 'query($id: ID!) { product(id: $id) { media(first: 1, query: "id:1") { nodes { id } } } }'
+    assert shop.code(query, {"id": gid}) == "SIMULATOR_NOT_SUPPORTED"

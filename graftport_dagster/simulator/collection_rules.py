@@ -142,6 +142,11 @@ def _grams(weight: Object) -> Decimal:
     return Decimal(str(weight["value"])) * _GRAMS.get(weight["unit"], Decimal(1))
 
 
+def excluded(collection: Object) -> set[str]:
+    """The products that a collection's sources leave out, whatever takes them in."""
+    return {gid for source in collection["sources"] for gid in source.get("excluded", ())}
+
+
 def products_of(call: Call, collection: Object) -> list[Object]:
     """The members of a collection: those chosen in the order they joined, then those its conditions take in."""
     chosen = {gid: found for gid in call.state.find("member", collection["id"]) if (found := call.state.get(gid))}
@@ -150,7 +155,8 @@ def products_of(call: Call, collection: Object) -> list[Object]:
         for product in call.state.searchable("Product"):
             if product["id"] not in chosen and any(takes_in(call, source, product) for source in automatic):
                 chosen[product["id"]] = product
-    return [product for gid, product in chosen.items() if gid not in collection["excluded"]]
+    out = excluded(collection)
+    return [product for gid, product in chosen.items() if gid not in out]
 
 
 def collections_of(call: Call, product: Object) -> list[Object]:
@@ -158,7 +164,7 @@ def collections_of(call: Call, product: Object) -> list[Object]:
     found = [it for gid in product["collections"] if (it := call.state.get(gid))]
     for gid in call.state.find("smart collections", "all"):
         collection = call.state.get(gid)
-        if collection is None or gid in product["collections"] or product["id"] in collection["excluded"]:
+        if collection is None or gid in product["collections"] or product["id"] in excluded(collection):
             continue
         if any(takes_in(call, source, product) for source in collection["sources"]):
             found.append(collection)

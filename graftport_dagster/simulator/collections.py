@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from graftport_dagster.simulator import metafields, redirects
-from graftport_dagster.simulator.answers import Refused, TopLevelError, refuse, user_error
+from graftport_dagster.simulator.answers import Refused, TopLevelError, not_simulated, refuse, user_error
 from graftport_dagster.simulator.collection_rules import from_rule, is_numeric, products_of
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.handles import free_handle, handle_of
@@ -30,7 +30,7 @@ def _create(call: Call, arguments: Arguments) -> Object:
     collection: Object = {
         "id": call.state.new_id("Collection"), "title": "", "handle": "", "descriptionHtml": "", "image": None,
         "sortOrder": "BEST_SELLING", "templateSuffix": None, "seo": {"title": None, "description": None},
-        "sources": [], "excluded": [], "metafields": [], "publications": [], "createdAt": now, "updatedAt": now,
+        "sources": [], "metafields": [], "publications": [], "createdAt": now, "updatedAt": now,
     }  # fmt: skip
     _write(call, collection, given, is_new=True)
     _write_rules(call, collection, given)
@@ -141,24 +141,23 @@ def _source(call: Call, title: str, conditions: list[Object], match: str | None,
         condition.setdefault("id", call.state.new_id("CollectionSourceInclusionCondition"))
     return {
         "id": call.state.new_id("CollectionConditionsSource"), "title": title, "description": None,
-        "targetType": "PRODUCTS", "conditions": conditions, "matchType": match, "manual": manual,
+        "targetType": "PRODUCTS", "conditions": conditions, "matchType": match, "manual": manual, "excluded": [],
     }  # fmt: skip
 
 
 def _add_source(call: Call, collection: Object, target: Object) -> None:
     given = target.get("source")
     if given is None:
-        kind = next(iter(target))
-        message = f"Sources of the kind '{kind}' are not supported by the simulator"
-        raise refuse(["sources"], message)
-    inclusion = given.get("inclusion") or {}
+        raise not_simulated(f"sources of the kind '{next(iter(target))}'")
+    inclusion, exclusion = given.get("inclusion") or {}, given.get("exclusion") or {}
+    if exclusion.get("conditions"):
+        raise not_simulated("conditions that exclude")
     selections, conditions = inclusion.get("selections") or [], inclusion.get("conditions") or []
     manual = bool(selections) or not conditions
     source = _source(call, given["title"], list(conditions), inclusion.get("matchType"), manual=manual)
     source.update(description=given.get("description"), targetType=given.get("targetType") or "PRODUCTS")
+    source["excluded"] = [it["productId"] for it in exclusion.get("selections") or ()]
     collection["sources"].append(source)
-    excluded = [it["productId"] for it in (given.get("exclusion") or {}).get("selections") or ()]
-    collection["excluded"] = list(dict.fromkeys([*collection["excluded"], *excluded]))
     _choose(call, collection, [it["productId"] for it in selections], ["sources"])
 
 
@@ -179,6 +178,8 @@ def _change_sources(call: Call, collection: Object, given: Object) -> None:
 
 
 def _change_source(call: Call, collection: Object, source: Object, change: Object, path: list[str | int]) -> None:
+    if change.get("exclusion"):
+        raise not_simulated("changes of what a source excludes")
     source.update({name: change[name] for name in ("title", "description") if name in change})
     inclusion = change.get("inclusion") or {}
     gone = set(inclusion.get("conditionsToDelete") or ())

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from graftport_dagster.simulator import registry, shop
 from graftport_dagster.simulator.faults import FAULTS, UnknownFaultError
-from graftport_dagster.simulator.state import Object
+from graftport_dagster.simulator.state import Object, split_gid
 
 if TYPE_CHECKING:
     from graftport_dagster.simulator.server import Server
@@ -62,7 +62,7 @@ class _Control:
             found = [self._state.get(gid) for gid in shown.pop("variantIds")]
             shown["variants"] = [self._whole(one) for one in found if one]
             shown["files"] = [self._whole(one) for gid in shown["media"] if (one := self._state.get(gid))]
-        if "excluded" in shown:
+        if split_gid(shown["id"])[0] == "Collection":
             shown["products"] = self._state.find("member", shown["id"])
         return shown
 

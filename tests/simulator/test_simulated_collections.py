@@ -66,6 +66,31 @@ def test_sources_are_added_to_and_taken_from(shop: Any) -> None:
     assert members(shop.mutate("collectionUpdate", {"collection": update}, MEMBERS)) == []
 
 
+def test_what_a_source_leaves_out_comes_back_when_it_is_replaced(shop: Any) -> None:
+    one, _ = (shop.set_product({"title": it, "tags": ["x"]})["id"] for it in ("one", "two"))
+    tagged = {"productTag": {"matchType": "ANY", "relation": "TAGGED_WITH", "values": ["x"]}}
+    source = {"title": "x", "inclusion": {"matchType": "ALL", "conditions": [tagged]}}
+    without = {"source": {**source, "exclusion": {"selections": [{"productId": one}]}}}
+    made = shop.mutate("collectionCreate", {"collection": {"title": "C", "sources": [without]}}, MEMBERS)
+    assert members(made) == ["two"]
+    replaced = {
+        "id": made["collection"]["id"], "sourcesToDelete": [made["collection"]["sources"][0]["id"]],
+        "sourcesToCreate": [{"source": source}],
+    }  # fmt: skip
+    assert members(shop.mutate("collectionUpdate", {"collection": replaced}, MEMBERS)) == ["one", "two"]
+
+
+def test_what_a_collection_would_take_in_by_means_not_simulated_is_said(shop: Any) -> None:
+    create = "mutation C($c: CollectionCreateInput!) { collectionCreate(collection: $c) { userErrors { message } } }"
+    tagged = {"productTag": {"matchType": "ANY", "relation": "TAGGED_WITH", "values": ["x"]}}
+    for source in (
+        {"subCollections": {"title": "S", "collectionIds": []}},
+        {"source": {"title": "x", "exclusion": {"conditions": [tagged]}}},
+    ):
+        given = {"title": "C", "sources": [source]}
+        assert shop.code(create, {"c": given}) == "SIMULATOR_NOT_SUPPORTED"
+
+
 def test_collections_named_by_a_product_are_its_collections(shop: Any) -> None:
     gids = [
         shop.mutate("collectionCreate", {"collection": {"title": it}}, "collection { id }")["collection"]["id"]

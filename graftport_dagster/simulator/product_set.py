@@ -273,15 +273,8 @@ def _variant_file(
 def _write_collections(call: Call, product: Object, given: Object) -> None:
     if given.get("collections") is None:
         return
-    errors = []
-    for index, gid in enumerate(given["collections"]):
-        collection = call.state.get(gid) if "/Collection/" in gid else None
-        if collection is None:
-            errors.append(user_error(["input", "collections", index], "Collection does not exist", "INVALID_INPUT"))
-        elif products.is_smart(collection):
-            message = "Can't manually add products to a smart collection"
-            errors.append(user_error(["input", "collections", index], message, "INVALID_INPUT"))
-    if errors:
+    path = ["input", "collections"]
+    if errors := products.collection_errors(call, given["collections"], path, "INVALID_INPUT"):
         raise Refused(errors)
     product["collections"] = list(dict.fromkeys(given["collections"]))
 

@@ -72,6 +72,18 @@ def is_due(call: Call, since: str) -> bool:
     return age.total_seconds() >= call.settings.processing_seconds
 
 
+def collection_errors(call: Call, gids: Sequence[str], path: Sequence[str], code: str | None = None) -> list[Object]:
+    """Why a product cannot be put into collections by hand."""
+    errors = []
+    for index, gid in enumerate(gids):
+        collection = call.state.get(gid) if "/Collection/" in gid else None
+        if collection is None:
+            errors.append(user_error([*path, index], "Collection does not exist", code))
+        elif is_smart(collection):
+            errors.append(user_error([*path, index], "Can't manually add products to a smart collection", code))
+    return errors
+
+
 def variants_of(call: Call, product: Object) -> list[Object]:
     """A product's variants in their order."""
     return [found for gid in product["variantIds"] if (found := call.state.get(gid)) is not None]
@@ -91,7 +103,9 @@ def _update(call: Call, arguments: Arguments) -> Object:
     product = metafields.by_identifier(call, "Product", identifier, "product handle")
     if product is None:
         raise refuse(["id"], "Product does not exist")
-    if errors := _update_errors(given):
+    errors = _update_errors(given)
+    errors += collection_errors(call, given.get("collectionsToJoin") or (), ["collectionsToJoin"])
+    if errors:
         raise Refused(errors)
     names = ("title", "descriptionHtml", "vendor", "productType", "category", "status", "templateSuffix",
              "requiresSellingPlan")  # fmt: skip

@@ -66,6 +66,18 @@ def test_sources_are_added_to_and_taken_from(shop: Any) -> None:
     assert members(shop.mutate("collectionUpdate", {"collection": update}, MEMBERS)) == []
 
 
+def test_a_product_joins_no_collection_that_is_not_there_or_chooses_by_itself(shop: Any) -> None:
+    gid = shop.set_product({"title": "Bag"})["id"]
+    rules = [{"column": "TAG", "relation": "EQUALS", "condition": "x"}]
+    smart = {"title": "Smart", "ruleSet": {"appliedDisjunctively": False, "rules": rules}}
+    made = shop.mutate("collectionCreate", {"input": smart}, "collection { id }")["collection"]["id"]
+    for wrong in ("gid://shopify/Collection/1", gid, made):
+        given = {"product": {"id": gid, "collectionsToJoin": [wrong]}}
+        errors = shop.errors("productUpdate", given, codes=False)
+        assert [it["field"] for it in errors] == [["collectionsToJoin", "0"]]
+    assert shop.control("objects?type=Product")[0]["collections"] == []
+
+
 def test_what_a_source_leaves_out_comes_back_when_it_is_replaced(shop: Any) -> None:
     one, _ = (shop.set_product({"title": it, "tags": ["x"]})["id"] for it in ("one", "two"))
     tagged = {"productTag": {"matchType": "ANY", "relation": "TAGGED_WITH", "values": ["x"]}}

@@ -98,6 +98,9 @@ class _Control:
             return _json({"error": f"there is no object {change.get('id')!r}"}, 404)
         with self._state.transaction():
             if change.get("delete"):
+                for variant in map(self._state.get, edited.get("variantIds", ())):
+                    if variant is not None:
+                        self._state.delete(variant)
                 self._state.delete(edited)
             else:
                 edited.update(change.get("set") or {})

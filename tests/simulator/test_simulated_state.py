@@ -115,6 +115,18 @@ def test_a_merchant_edits_a_field_by_hand(shop: Any) -> None:
     assert shop.control("objects?type=Product") == []
 
 
+def test_a_product_deleted_by_hand_takes_its_variants_and_their_source_ids_with_it(shop: Any) -> None:
+    shop.define("PRODUCTVARIANT")
+    source_id = {"namespace": "graftport", "key": "source_id", "type": "id", "value": "1"}
+    given = {
+        "title": "Bag", "productOptions": [{"name": "Size", "values": [{"name": "S"}]}],
+        "variants": [{"optionValues": [{"optionName": "Size", "name": "S"}], "metafields": [source_id]}],
+    }  # fmt: skip
+    shop.control("edit", {"id": shop.set_product(given)["id"], "delete": True})
+    assert shop.control("objects?type=ProductVariant") == []
+    assert shop.set_product(given)["id"]
+
+
 def test_the_summary_counts(shop: Any) -> None:
     shop.set_product({"title": "Bag"})
     summary = shop.control("")

@@ -5,10 +5,10 @@ texts for a taken path and for blank ones are the admin's own; the codes are the
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import Any
-from urllib.parse import urlsplit
 
 from graftport_dagster.simulator import uploads
 from graftport_dagster.simulator.answers import Refused, refuse, user_error
@@ -24,8 +24,7 @@ _PREVIEWED = 5
 
 def _path(text: str) -> str:
     """A path as Shopify keeps it: without the shop's address, with a slash in front."""
-    parts = urlsplit(text.strip())
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    path = re.sub(r"^(https?:)?//[^/?#]*", "", text.strip(), flags=re.IGNORECASE).partition("#")[0].removesuffix("?")
     return path if path.startswith("/") else f"/{path}"
 
 

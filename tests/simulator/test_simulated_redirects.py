@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import requests
 
 CREATE = "urlRedirect { id path target } userErrors { field message code }"
@@ -22,6 +23,18 @@ def test_a_taken_path_is_refused(shop: Any) -> None:
     assert errors == [
         {"field": ["urlRedirect", "path"], "message": "Path has already been taken", "code": "CREATE_FAILED"}
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("//[a", "/"), ("/[a", "/[a"), ("category:bags", "/category:bags"), ("https://old.example/a?b=1#c", "/a?b=1"),
+        ("a/b", "/a/b"),
+    ],
+)  # fmt: skip
+def test_a_path_loses_the_shop_in_front_and_nothing_else(shop: Any, path: str, kept: str) -> None:
+    made = shop.mutate("urlRedirectCreate", {"urlRedirect": {"path": path, "target": "/b"}}, CREATE)
+    assert made["urlRedirect"]["path"] == kept
 
 
 def test_a_redirect_is_changed_and_deleted(shop: Any) -> None:

@@ -17,6 +17,13 @@ _LONGEST = 255
 _MOST_QUANTITIES = 50_000
 _PLAIN = ("descriptionHtml", "vendor", "productType", "category", "status", "templateSuffix", "requiresSellingPlan",
           "combinedListingRole", "giftCardTemplateSuffix")  # fmt: skip
+_NO_VARIANTS = (
+    ["input", "variants"], "Variants input is required when updating product options", "VARIANTS_INPUT_MISSING",
+)  # fmt: skip
+_NO_OPTIONS = (
+    ["input", "productOptions"], "Product options input is required when updating variants",
+    "PRODUCT_OPTIONS_INPUT_MISSING",
+)  # fmt: skip
 _LABELS = {"handle": "Handle", "vendor": "Vendor", "productType": "Product type"}
 
 
@@ -171,14 +178,12 @@ def _write_variants(call: Call, product: Object, given: Object, *, is_new: bool)
     wanted = given.get("variants")
     if wanted is None:
         if given.get("productOptions") is not None:
-            message = "Variants input is required when updating product options"
-            raise refuse(["input", "variants"], message, "VARIANTS_INPUT_MISSING")
+            raise refuse(*_NO_VARIANTS)
         if is_new:
             _write_default_variant(call, product)
         return
     if given.get("productOptions") is None:
-        message = "Product options input is required when updating variants"
-        raise refuse(["input", "productOptions"], message, "PRODUCT_OPTIONS_INPUT_MISSING")
+        raise refuse(*_NO_OPTIONS)
     if sum(len(it.get("inventoryQuantities") or ()) for it in wanted) > _MOST_QUANTITIES:
         message = (
             f"Inventory quantity input exceeds the limit of {_MOST_QUANTITIES}. "
@@ -188,6 +193,9 @@ def _write_variants(call: Call, product: Object, given: Object, *, is_new: bool)
     product["options"], errors = options.checked_options(call, given["productOptions"], product["options"])
     if errors:
         raise Refused(errors)
+    # No product is without a variant, nor a variant without an option.
+    if not wanted or not product["options"]:
+        raise refuse(*(_NO_OPTIONS if wanted else _NO_VARIANTS))
     _replace_variants(call, product, wanted, addresses)
 
 

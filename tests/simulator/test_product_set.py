@@ -171,6 +171,19 @@ def test_options_and_variants_need_each_other(shop: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "given", "code"),
+    [
+        ([], [], "VARIANTS_INPUT_MISSING"), (None, [], "PRODUCT_OPTIONS_INPUT_MISSING"),
+        ([], [{"optionValues": []}], "PRODUCT_OPTIONS_INPUT_MISSING"),
+    ],
+)  # fmt: skip
+def test_a_product_is_never_left_without_options_or_variants(shop: Any, options: Any, given: Any, code: str) -> None:
+    asked = {"title": "Bag", "productOptions": options, "variants": given}
+    assert [it["code"] for it in shop.errors("productSet", {"input": asked})] == [code]
+    assert shop.control("objects?type=Product") == []
+
+
+@pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"productOptions": [{"name": f"o{i}", "values": [{"name": "x"}]} for i in range(4)]}, "OPTIONS_OVER_LIMIT"),

@@ -175,10 +175,11 @@ class Server:
     async def _token(self, request: Request) -> Response:
         self.last_asked = time.monotonic()
         raw = await request.body()
+        given: Any = {name: values[0] for name, values in parse_qs(raw.decode("utf-8", "replace")).items()}
         if "json" in request.headers.get("content-type", ""):
-            given = orjson.loads(raw or b"{}")
-        else:
-            given = {name: values[0] for name, values in parse_qs(raw.decode("utf-8", "replace")).items()}
+            given = _parsed(raw)
+        if not isinstance(given, dict):
+            return _json({"error": "invalid_request", "error_description": "the body is no JSON object"}, 400)
         if given.get("grant_type") != "client_credentials":
             return _json({"error": "unsupported_grant_type", "error_description": "grant type is not supported"}, 400)
         if not given.get("client_id") or not given.get("client_secret"):
@@ -255,14 +256,18 @@ def _is_served(version: str) -> bool:
 
 
 def _body(raw: bytes) -> dict[str, Any] | None:
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return None
+    body = _parsed(raw)
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):
         return None
-    variables = body.get("variables")
-    return body if variables is None or isinstance(variables, dict) else None
+    fits = isinstance(body.get("variables"), dict | None) and isinstance(body.get("operationName"), str | None)
+    return body if fits else None
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _json(content: Any, status: int, headers: dict[str, str] | None = None) -> Response:

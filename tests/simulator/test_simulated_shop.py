@@ -222,6 +222,9 @@ def test_a_token_is_given_for_client_credentials_and_needed(shop: Any) -> None:
     assert answer["expires_in"] == 86399
     assert requests.post(address, json=given, timeout=9).json()["access_token"] != answer["access_token"]
     assert requests.post(address, data={**given, "client_secret": ""}, timeout=9).status_code == 401
+    for broken in (b"{", b"[]"):
+        refused = requests.post(address, data=broken, headers={"content-type": "application/json"}, timeout=9)
+        assert refused.status_code == 400
     graphql = f"{shop.url}/admin/api/2026-10/graphql.json"
     body = {"query": "{ shop { id } }"}
     refused = requests.post(graphql, json=body, timeout=9)

@@ -159,8 +159,12 @@ def test_what_the_simulator_does_not_execute_is_said_at_top_level(shop: Any) -> 
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"query": 1}', b'{"query": "{shop{id}}", "variables": 3}', b"\xff"]
-)
+    "body",
+    [
+        b"", b"[]", b"{", b'{"query": 1}', b'{"query": "{shop{id}}", "variables": 3}',
+        b'{"query": "{shop{id}}", "operationName": ["Q"]}', b"\xff",
+    ],
+)  # fmt: skip
 def test_a_body_that_is_no_question_is_a_bad_request(shop: Any, body: bytes) -> None:
     answer = shop.session.post(f"{shop.url}/admin/api/2026-10/graphql.json", data=body, timeout=9)
     assert answer.status_code == 400

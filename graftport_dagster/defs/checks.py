@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.layout import ASSET_OF, Layout
+from graftport_dagster.defs.telling import state_of
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.mappings.registry import text_of
 from graftport_dagster.pipeline import has_row_errors
@@ -68,7 +69,13 @@ def check_results(layout: Layout, item: RunItem, store: RecordStore) -> Iterator
 def _source_was_read(layout: Layout, item: RunItem, store: RecordStore) -> tuple[bool, dict[str, Any]]:
     # A run of some records says nothing of the whole; an earlier one of all may have.
     known = store.fingerprints.of(layout.slug, item.resource_type)
-    return bool(known), {} if known else {"because": "No run has read all that the source has of this type yet."}
+    if not known:
+        return False, {"because": "No run has read all that the source has of this type yet."}
+    newest = max(known.values(), key=lambda one: one.read_at)
+    return True, {
+        "read_at": dg.MetadataValue.timestamp(newest.read_at),
+        "state": state_of(newest.kind, newest.token, newest.etag),
+    }
 
 
 def _mapping_is_current(layout: Layout, item: RunItem) -> tuple[bool, dict[str, Any]]:
@@ -78,14 +85,15 @@ def _mapping_is_current(layout: Layout, item: RunItem) -> tuple[bool, dict[str, 
         return False, {"differs": str(error)}
     # The name of a version carries the beginning of its text's hash.
     current = not item.mapping_version or content_hash(found.text.encode())[:8] in item.mapping_version
-    return current, {} if current else {
-        "differs": f"{found.origin} differs from {item.mapping_version}, which was used."
-    }
+    if current:
+        return True, {"mapping_version": item.mapping_version} if item.mapping_version else {}
+    return False, {"differs": f"{found.origin} differs from {item.mapping_version}, which was used."}
 
 
 def _troubles(item: RunItem) -> dict[str, Any]:
     names = ("rows_invalid", "errored", "held", "unknown", "not_reached")
-    metadata: dict[str, Any] = {name: item.counts[name] for name in names if item.counts.get(name)}
+    # Zeros too, because Dagster plots them.
+    metadata: dict[str, Any] = {name: item.counts[name] for name in names if name in item.counts}
     if item.first_error:
         metadata["first_error"] = presentable(item.first_error)
     return metadata

@@ -58,7 +58,8 @@ def conclude(instance: dg.DagsterInstance, layout: Layout, run_id: str, *, cance
         _end_items(layout, store, run, canceled=canceled)
         run = finish_run(store, run_id, canceled=canceled, migration=layout.migration)
         leave_report(store, run_id)
-    instance.add_run_tags(run_id, result_tags(run))
+        tags = result_tags(run, store.runs.items(run_id))
+    instance.add_run_tags(run_id, tags)
     return run
 
 

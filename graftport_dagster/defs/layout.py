@@ -20,11 +20,13 @@ REPLAY_TAG = "graftport/replay_of"
 WAVE_TAG = "graftport/wave"
 PHASES_TAG = "graftport/phases"
 RESULT_TAG = "graftport/result"
+COUNTS_TAG = "graftport/counts"
 FIRST_ERROR_TAG = "graftport/first_error"
 DRY_RUN_TAG = "graftport/dry_run"
 SCHEDULE_TAG = "graftport/schedule"
-HOST_TAG = "graftport/worker_host"
-PROCESS_TAG = "graftport/worker_process"
+# Dagster keeps tags with this beginning to itself: no page shows them.
+HOST_TAG = ".dagster/graftport_worker_host"
+PROCESS_TAG = ".dagster/graftport_worker_process"
 
 ASSET_OF = {Phase.EXTRACT: "source_data", Phase.TRANSFORM: "staged_records", Phase.LOAD: "shopify_loads"}
 

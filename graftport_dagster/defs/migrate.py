@@ -152,9 +152,10 @@ class _Whole:
                 run = finish_run(store, context.run.run_id, migration=self.layout.migration)
                 told = terminal.text(store, run.run_id, reports_folder=state_folder() / "reports")
                 metadata: Metadata = {"result": str(run.result), **leave_report(store, run.run_id)}
+                tags = result_tags(run, store.runs.items(run.run_id))
                 open_now = open_records(self.layout, store)
             context.log.info(f"{REPORT_FOLLOWS}\n\n{told}\n")
-            context.instance.add_run_tags(run.run_id, result_tags(run))
+            context.instance.add_run_tags(run.run_id, tags)
             if not self.dry_run:
                 yield open_now
             if sentence := _why_failed(run):

@@ -18,7 +18,7 @@ from graftport_dagster.defs.launch import announce
 from graftport_dagster.defs.layout import ASSET_OF, PARENT_TAG, PHASES_TAG, RETRY_TAG, Layout
 from graftport_dagster.defs.options import OptionsResource
 from graftport_dagster.defs.stopping import StopRequest, graceful, interrupt
-from graftport_dagster.defs.telling import item_metadata, leave_report, open_records_metadata, result_tags
+from graftport_dagster.defs.telling import child_tags, item_metadata, leave_report, open_records_metadata, result_tags
 from graftport_dagster.errors import BrokenPromiseError, GraftportError
 from graftport_dagster.pipeline import Work, finish_run, has_row_errors, open_work, run_phase, skip_item
 from graftport_dagster.records import Phase, ResourceType, Result, RunItem
@@ -168,6 +168,9 @@ class _Step:
     def _finish(self, work: Work, *, canceled: bool = False) -> None:
         if self.stands_alone:
             run = finish_run(work.store, self.run_id, canceled=canceled, migration=self.layout.migration)
-            self.context.instance.add_run_tags(self.run_id, result_tags(run))
+            tags = result_tags(run, work.store.runs.items(self.run_id))
             leave_report(work.store, self.run_id)
             self.events.append(open_records(self.layout, work.store))
+        else:
+            tags = child_tags(self._own_items(work))
+        self.context.instance.add_run_tags(self.context.run.run_id, tags)

@@ -5,18 +5,19 @@ came from a shop pass through `reports.wording.presentable`. What is told to peo
 or HTML is made in `reports/`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from graftport_dagster.defs.layout import FIRST_ERROR_TAG, RESULT_TAG
+from graftport_dagster.defs.layout import COUNTS_TAG, FIRST_ERROR_TAG, RESULT_TAG
 from graftport_dagster.migration import Migration
 from graftport_dagster.pipeline import Work
-from graftport_dagster.records import ErrorGroup, JsonObject, Phase, Run, RunItem
+from graftport_dagster.records import ErrorGroup, JsonObject, Phase, Result, Run, RunItem
 from graftport_dagster.reports import AdminLinks, item_markdown, markdown, write_page
-from graftport_dagster.reports.wording import presentable
+from graftport_dagster.reports.wording import counts_sentence, presentable
 from graftport_dagster.store.place import report_folder
 from graftport_dagster.store.record_store import RecordStore
 
@@ -135,12 +136,27 @@ def _retries(slug: str, counts: Sequence[JsonObject]) -> Iterator[str]:
         yield f"{what}: `graftport incomplete retry {slug} {group}`"
 
 
-def result_tags(run: Run) -> dict[str, str]:
-    """The tags that say how a run ended."""
-    tags = {RESULT_TAG: str(run.result)}
-    if run.first_error:
-        tags[FIRST_ERROR_TAG] = presentable(run.first_error)[:_TAG_LENGTH]
+def result_tags(ended: Run | RunItem, items: Sequence[RunItem]) -> dict[str, str]:
+    """The tags that say how a run ended, and what became of the records in its last phase."""
+    tags = {RESULT_TAG: str(ended.result)}
+    if ended.first_error:
+        tags[FIRST_ERROR_TAG] = presentable(ended.first_error)[:_TAG_LENGTH]
+    if items:
+        phase = max((item.phase for item in items), key=list(Phase).index)
+        counts = Counter[str]()
+        for item in items:
+            counts.update(item.counts if item.phase is phase else {})
+        told = {"phase": str(phase), "counts": dict(counts), "result": str(ended.result)}
+        tags[COUNTS_TAG] = counts_sentence(told)[:_TAG_LENGTH]
     return tags
+
+
+def child_tags(items: Sequence[RunItem]) -> dict[str, str]:
+    """The same of a run of one type inside another, by its own items: the first that did not go well tells the end."""
+    if not items:
+        return {}
+    ended = next((item for item in items if item.result not in (Result.SUCCEEDED, Result.UNCHANGED)), items[-1])
+    return result_tags(ended, items)
 
 
 def _moment(value: object) -> datetime | None:

@@ -4,6 +4,7 @@
 """
 
 import csv
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ PICTURES = ROOT / "docs" / "pictures"
 _LONG = 600.0
 # Graphs and lists move for a while after their words are there.
 _SETTLED_SECONDS = 3.0
+_TURN_ON = "const box = document.querySelector('input[type=checkbox]'); if (box) box.click(); return box !== null"
 
 
 def main() -> None:
@@ -69,16 +71,19 @@ def _take(ui: Ui, browser: Browser, export: Path) -> None:
     picture("graph", "shopify_loads", "partitions")
     browser.open(ui.asset("demo", "shopify_loads", view="partitions", partition="collections"))
     picture("partition", "created", "in_scope")
-    browser.open(ui.asset("demo", "staged_records", view="checks"))
-    picture("checks", "rows_without_errors")
+    browser.open(ui.asset("demo", "source_data", view="checks", checkDetail="rows_without_errors"))
+    picture("checks", "Evaluation result", "rows_invalid")
     browser.open(ui.asset("demo", "incomplete_records"))
     picture("incomplete", "Description", "open")
     browser.open(f"{ui.url}/automation")
     picture("automation", "demo_reaper")
-    browser.open(f"{ui.url}/locations/{REPOSITORY}/sensors/demo_source_freshness")
-    picture("sensor", "Frequency")
     browser.open(f"{ui.url}/runs")
     picture("runs", "graftport/result")
+    browser.open(f"{ui.url}/locations/{REPOSITORY}/sensors/demo_source_freshness")
+    browser.sees("Frequency")
+    browser.until("the sensor's switch", lambda: browser.run(_TURN_ON))
+    browser.until("a tick", lambda: re.search("Skipped|Requested", browser.text()), seconds=_LONG)
+    picture("sensor", "Frequency")
 
 
 if __name__ == "__main__":

@@ -115,6 +115,20 @@ def test_a_check_is_yellow_until_all_of_the_source_was_read(project: Any) -> Non
     assert checks(project.run("extract", "products", limit=1))["source_data", "source_was_read"] is True
 
 
+def test_a_green_check_says_what_it_went_by(project: Any) -> None:
+    done = project.run("migrate_one", "redirects")
+    told = {check.check_name: check.metadata for check in done.get_asset_check_evaluations()}
+    assert str(told["mapping_is_current"]["mapping_version"].value).startswith("redirects/1 (")
+    assert str(told["source_was_read"]["state"].value).startswith("sha256 ")
+    assert told["rows_without_errors"]["errored"].value == 0
+
+
+def test_pages_do_not_show_which_process_a_run_lives_in(project: Any) -> None:
+    done = project.run("migrate_one", "redirects")
+    tags = project.instance.get_run_by_id(done.run_id).tags
+    assert [tag for tag in tags if "process" in tag] == [".dagster/graftport_worker_process"]
+
+
 def test_a_run_of_assets_is_a_run_of_graftports_own(project: Any) -> None:
     done = project.run("migrate_one", "redirects")
     assert project.result(done.run_id) == "succeeded"

@@ -1,87 +1,24 @@
 """`dagster job execute` as CI runs it: exit statuses, signals, killed processes; and the door of `graftport run`."""
 
-import contextlib
 import io
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 
 from graftport_dagster.defs.launch import launch
+from graftport_dagster.defs.layout import PROCESS_TAG
 from graftport_dagster.records import Phase, ResourceType, RunOptions
+from tests.defs.commands import ROOT, dagster_run, execute, only_run, started, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 PRODUCTS, REDIRECTS = ResourceType.PRODUCTS, ResourceType.REDIRECTS
 BAD = "sku,title,price,collection\nA1,Tarp,10.00,\nA2,BAD,20.00,\n"
-
-
-def command(project: Any, job: str, partition: str = "", **options: Any) -> list[str]:
-    words = ["-m", "graftport_dagster.definitions", "-j", f"shop_{job}"]
-    if partition:
-        words += ["--tags", f'{{"dagster/partition": "{partition}"}}']
-    if options:
-        config = project.folder / "options.yaml"
-        config.write_text(yaml.safe_dump({"resources": {"options": {"config": options}}}), encoding="utf-8")
-        words += ["-c", str(config)]
-    return [sys.executable, "-m", "dagster", "job", "execute", *words]
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
-def execute(project: Any, job: str, partition: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(project, job, partition, **options), cwd=project.folder, env=environment(),
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-
-
-@contextlib.contextmanager
-def started(project: Any, job: str, partition: str = "", **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """The command under way, in a process group of its own; whatever is left of it is killed at the end."""
-    with (project.folder / "output").open("w") as output:
-        process = subprocess.Popen(
-            command(project, job, partition, **options), cwd=project.folder, env=environment(),
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_until(happens: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := happens():
-            return found
-        time.sleep(0.1)
-    pytest.fail("It did not happen in time.")
-
-
-def only_run(project: Any) -> Any:
-    with project.store() as store:
-        runs = store.runs.list("shop")
-    return runs[-1] if runs else None
-
-
-def dagster_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    return run
 
 
 def child(project: Any) -> dg.DagsterRun:
@@ -228,7 +165,7 @@ def test_a_dry_run_stops_at_a_signal(slow_project: Any) -> None:
 def test_a_killed_step_fails_its_type_alone_and_the_run_ends(slow_project: Any) -> None:
     with started(slow_project, "migrate") as process:
         wait_until(lambda: slow_project.objects("Product"))
-        os.kill(int(child(slow_project).tags["graftport/worker_process"].split()[0]), signal.SIGKILL)
+        os.kill(int(child(slow_project).tags[PROCESS_TAG].split()[0]), signal.SIGKILL)
         assert process.wait(timeout=60) == 1
     run = only_run(slow_project)
     assert run.result == "completed_with_errors"
@@ -244,7 +181,7 @@ def test_a_killed_step_fails_its_type_alone_and_the_run_ends(slow_project: Any) 
 def test_a_killed_run_leaves_no_process_behind_and_is_ended_by_the_next(slow_project: Any) -> None:
     with started(slow_project, "migrate") as process:
         wait_until(lambda: slow_project.objects("Product"))
-        step = int(child(slow_project).tags["graftport/worker_process"].split()[0])
+        step = int(child(slow_project).tags[PROCESS_TAG].split()[0])
         process.kill()
         process.wait()
         wait_until(lambda: not Path(f"/proc/{step}").exists())

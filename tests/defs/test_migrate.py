@@ -71,6 +71,20 @@ def test_the_runs_success_follows_fail_on_row_errors(project: Any, fail: bool) -
     assert "This row is bad." in tags["graftport/first_error"]
 
 
+def test_the_list_of_runs_says_of_each_type_and_of_all_what_became_of_the_records(project: Any) -> None:
+    project.write("products.csv", BAD)
+    done = project.run("migrate")
+    told = {run.tags.get("dagster/partition", "all"): run.tags for run in project.instance.get_runs()}
+    assert told["all"]["graftport/counts"] == "4 created"
+    assert told["redirects"]["graftport/counts"] == "1 created"
+    assert told["redirects"]["graftport/result"] == "succeeded"
+    assert told["products"]["graftport/result"] == "completed_with_errors"
+    assert "This row is bad." in told["products"]["graftport/first_error"]
+    again = project.run("migrate", phases=("transform",), resource_types=("products",))
+    assert project.instance.get_run_by_id(again.run_id).tags["graftport/counts"] == "2 records: 1 unchanged, 1 errored"
+    assert done.run_id != again.run_id
+
+
 def test_a_run_in_which_nothing_could_be_done_has_failed_even_where_row_errors_may_pass(project: Any) -> None:
     for name in ("collections", "products", "redirects"):
         (project.migrations / f"{name}.csv").unlink()

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from graftport_dagster.defs.layout import HOST_TAG, PROCESS_TAG
 from graftport_dagster.records import Result, Run, RunItem, RunOptions
 
 
@@ -295,9 +296,7 @@ def dead_process() -> int:
 def test_a_run_whose_process_is_gone_is_ended_in_dagster_and_in_the_record_store(
     project: Any, dead_process: int
 ) -> None:
-    run = unfinished(
-        project, tags={"graftport/worker_host": socket.gethostname(), "graftport/worker_process": f"{dead_process} "}
-    )
+    run = unfinished(project, tags={HOST_TAG: socket.gethostname(), PROCESS_TAG: f"{dead_process} "})
     assert f"Its process {dead_process} is gone." in reaped(project)
     assert project.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
     assert project.result(run.run_id) == "failed"
@@ -308,25 +307,25 @@ def test_a_run_whose_process_is_gone_is_ended_in_dagster_and_in_the_record_store
 
 
 def test_a_live_run_is_left_alone(project: Any) -> None:
-    tags = {"graftport/worker_host": socket.gethostname(), "graftport/worker_process": f"{os.getpid()} "}
+    tags = {HOST_TAG: socket.gethostname(), PROCESS_TAG: f"{os.getpid()} "}
     run = unfinished(project, tags=tags)
     assert reaped(project) == "Every started run is alive."
     assert project.result(run.run_id) == str(Result.RUNNING)
 
 
 def test_a_process_of_another_machine_is_not_judged(project: Any, dead_process: int) -> None:
-    unfinished(project, tags={"graftport/worker_host": "elsewhere", "graftport/worker_process": f"{dead_process} "})
+    unfinished(project, tags={HOST_TAG: "elsewhere", PROCESS_TAG: f"{dead_process} "})
     assert reaped(project) == "Every started run is alive."
 
 
 def test_a_child_of_an_ended_run_is_ended_wherever_it_was(project: Any) -> None:
     parent = unfinished(project, tags={}, status="FAILURE")
-    child = unfinished(project, tags={"graftport/parent": parent.run_id, "graftport/worker_host": "elsewhere"})
+    child = unfinished(project, tags={"graftport/parent": parent.run_id, HOST_TAG: "elsewhere"})
     assert f"{child.run_id}: Its run {parent.run_id} has ended." in reaped(project)
 
 
 def test_a_canceled_run_whose_process_is_gone_ends_as_canceled(project: Any, dead_process: int) -> None:
-    tags = {"graftport/worker_host": socket.gethostname(), "graftport/worker_process": f"{dead_process} "}
+    tags = {HOST_TAG: socket.gethostname(), PROCESS_TAG: f"{dead_process} "}
     run = unfinished(project, tags=tags, status="CANCELING")
     reaped(project)
     assert project.instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED
@@ -341,7 +340,7 @@ def test_a_run_that_dagster_ended_by_itself_ends_in_the_record_store_too(project
 
 
 def test_the_next_run_reaps_first(project: Any, dead_process: int) -> None:
-    tags = {"graftport/worker_host": socket.gethostname(), "graftport/worker_process": f"{dead_process} "}
+    tags = {HOST_TAG: socket.gethostname(), PROCESS_TAG: f"{dead_process} "}
     run = unfinished(project, tags=tags)
     project.run("extract", "redirects")
     assert project.result(run.run_id) == "failed"

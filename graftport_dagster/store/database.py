@@ -162,6 +162,8 @@ class Database:
                     connection = engine.connect()
             except (StoreLostError, UnreachableError) as error:
                 if time.monotonic() - begun >= self._patience:
+                    # Whoever ends what this stopped asks once more, and does not wait as long again.
+                    self._patience = 0.0
                     raise
                 if not has_told:
                     _log.warning("Waiting for the database, up to %d s. %s", self._patience, error.message)

@@ -77,11 +77,11 @@ def begin(
     requests.post(f"{simulator_url}/_simulator/faults", json={"replace": True, "faults": [rule]}, timeout=10)
     started: list[Running] = []
 
-    def begin(run_id: str, phases: str, types: str, *, here: bool = False) -> Any:
+    def begin(run_id: str, phases: str, types: str, *, here: bool = False, patience: float = 0.0) -> Any:
         words = (tmp_path / "shop", store_url, simulator_url, run_id, phases, types)
         if here:
             return run(*words)
-        started.append(Running(*words))
+        started.append(Running(*words, patience=patience))
         return started[-1]
 
     yield begin
@@ -106,24 +106,24 @@ def says_what_happened(ended: Any) -> None:
     assert all(item["result"] != "running" for item in ended["items"].values())
 
 
+def products_there(simulator_url: str) -> list[str]:
+    found = requests.get(f"{simulator_url}/_simulator/objects?type=Product", timeout=30).json()
+    return sorted(one["handle"] for one in found)
+
+
 @pytest.mark.parametrize("mode", [pytest.param("fast", marks=pytest.mark.slow), "immediate"])
 def test_a_load_goes_on_over_a_restart_and_each_object_is_there_once(
     mode: str, server: Server, store_url: str, begin: Any, simulator_url: str
 ) -> None:
-    def there() -> list[str]:
-        found = requests.get(f"{simulator_url}/_simulator/objects?type=Product", timeout=30).json()
-        return sorted(one["handle"] for one in found)
-
     first = begin("first", ALL, "products")
-    wait_until(lambda: len(there()) > 5)
+    wait_until(lambda: len(products_there(simulator_url)) > 5)
     server.stop(mode)
-    before = len(there())
-    assert before < PRODUCTS
+    assert len(products_there(simulator_url)) < PRODUCTS
     server.start()
     says_what_happened(first.ended())
     begin("second", ALL, "products", here=True)
     assert begin("third", ALL, "products", here=True)["result"] == "unchanged"
-    assert there() == [f"p{number:05}" for number in range(PRODUCTS)]
+    assert products_there(simulator_url) == [f"p{number:05}" for number in range(PRODUCTS)]
     with RecordStore.open(store_url) as store:
         assert store.incomplete.open("shop") == []
 
@@ -145,3 +145,51 @@ def test_an_extract_goes_on_over_a_restart_and_reads_each_row_once(
     assert counts["read"] == counts["rows_read"] == ROWS
     with RecordStore.open(store_url) as store:
         assert store.source_records.count(Dataset("shop"), ResourceType.REDIRECTS) == ROWS
+
+
+MAPPED = {"extract": "rows read", "transform": "mapped"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("away", [False, True], ids=["restarted", "gone"])
+@pytest.mark.parametrize("phase", ["extract", "transform"])
+def test_a_database_that_goes_in_a_phase_costs_no_row(
+    phase: str, *, away: bool, server: Server, store_url: str, begin: Any
+) -> None:
+    first = begin("first", "extract,transform", "redirects", patience=2.0 if away else 0.0)
+    wait_until(lambda: any(MAPPED[phase] in line for line in first.lines))
+    server.stop("immediate")
+    if away:
+        is_given_up(first.ended())
+    server.start()
+    if not away:
+        says_what_happened(first.ended())
+    told = begin("second", "extract,transform", "redirects", here=True)
+    assert told["result"] in ("succeeded", "unchanged")
+    assert told["items"]["redirects extract"]["counts"]["read"] == ROWS
+    with RecordStore.open(store_url) as store:
+        assert sum(store.staged_records.states(Dataset("shop"), ResourceType.REDIRECTS).values()) == ROWS
+        assert store.incomplete.open("shop") == []
+
+
+def is_given_up(told: Any) -> None:
+    """Not even the end of the run could be recorded; its process says why, and ends."""
+    error_class, code, sentence = told["lost"]
+    assert (error_class, code) == ("ConnectionError", "STORE_UNREACHABLE"), told
+    assert "Is the database up" in sentence
+
+
+@pytest.mark.slow
+def test_a_load_whose_database_stays_away_is_ended_and_the_next_run_sends_the_rest(
+    server: Server, store_url: str, begin: Any, simulator_url: str
+) -> None:
+    first = begin("first", ALL, "products", patience=2.0)
+    wait_until(lambda: len(products_there(simulator_url)) > 5)
+    server.stop("immediate")
+    is_given_up(first.ended())
+    landed = len(products_there(simulator_url))
+    assert landed < PRODUCTS
+    server.start()
+    begin("second", ALL, "products", here=True)
+    assert begin("third", ALL, "products", here=True)["result"] == "unchanged"
+    assert products_there(simulator_url) == [f"p{number:05}" for number in range(PRODUCTS)]

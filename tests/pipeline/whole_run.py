@@ -14,6 +14,7 @@ from graftport_dagster.errors import GraftportError
 from graftport_dagster.migration import Destination, FileSpec, Migration
 from graftport_dagster.records import Phase, ResourceType, RunOptions, broken_equations
 from graftport_dagster.source_settings import FilesSettings
+from graftport_dagster.store import database
 from graftport_dagster.store.record_store import RecordStore
 
 # Shorter than the minute of a real store: what is not found yet must not be given up.
@@ -87,14 +88,16 @@ def run(
 class Running:
     """Such a process under way; `lines` is what it has said so far."""
 
-    def __init__(self, folder: Path, store_url: str, url: str, run_id: str, phases: str, types: str) -> None:
+    def __init__(
+        self, folder: Path, store_url: str, url: str, run_id: str, phases: str, types: str, *, patience: float = 0.0
+    ) -> None:
         # Forked from a process that has imported everything, which else takes longer than the run.
         forks = multiprocessing.get_context("forkserver")
         forks.set_forkserver_preload([__name__])
         self._ear, mouth = forks.Pipe(duplex=False)
         set_here = {name: os.environ[name] for name in ("SIMULATOR_TOKEN", "GRAFTPORT_STATE")}
         words = [folder, store_url, url, run_id, phases, types]
-        self.process = forks.Process(target=_work, args=(mouth, set_here, words))
+        self.process = forks.Process(target=_work, args=(mouth, set_here, words, patience))
         self.process.start()
         mouth.close()
         self.lines: list[str] = []
@@ -124,7 +127,12 @@ class Running:
         return self._told
 
 
-def _work(mouth: Any, environment: dict[str, str], words: list[Any]) -> None:
+def _work(mouth: Any, environment: dict[str, str], words: list[Any], patience: float) -> None:
     os.environ.update(environment)
+    # A database that stays away is given up after two minutes, which no test waits for.
+    database.AWAY_SECONDS = patience or database.AWAY_SECONDS
     folder, store_url, url, run_id, phases, types = words
-    mouth.send(run(folder, store_url, url, run_id, phases, types, mouth.send))
+    try:
+        mouth.send(run(folder, store_url, url, run_id, phases, types, mouth.send))
+    except GraftportError as error:
+        mouth.send({"lost": [str(error.error_class), error.code, str(error)]})

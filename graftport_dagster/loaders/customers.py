@@ -81,14 +81,14 @@ class CustomerLoader:
                 continue
 
             def variables(
-                plan: Plan, caller: Caller, name: str = name, given: JsonObject = given
+                plan: Plan, caller: Caller, name: str = name, given: JsonObject = given, key: str = key
             ) -> JsonObject | Unsent | None:
                 there = {} if _is_fresh(plan) else self._consent(plan, name, caller)
-                wanted = _to_send(given, there)
+                wanted = _to_send(given, there, is_ours=_sent(plan, key) == _digest(there))
                 return wanted if not isinstance(wanted, dict) else {"input": {"customerId": plan.gid, name: wanted}}
 
             yield Step(
-                key=key, path=name, digest=json_hash(given), document=document(file), variables=variables,
+                key=key, path=name, digest=_digest(given), document=document(file), variables=variables,
                 only_changed=True,
             )  # fmt: skip
 
@@ -178,8 +178,21 @@ def _is_fresh(plan: Plan) -> bool:
     return plan.is_new and not plan.is_found and plan.open_step is None and not plan.is_set
 
 
-def _to_send(given: JsonObject, there: JsonObject) -> JsonObject | Unsent | None:
-    """The consent to send over what Shopify has; whoever spoke last is heard, and silence subscribes nobody."""
+def _digest(consent: JsonObject) -> str:
+    return json_hash({name: value for name, value in consent.items() if value is not None})
+
+
+def _sent(plan: Plan, key: str) -> str:
+    """The digest of the consent that was sent last, and had not landed with its whole record."""
+    opened = plan.open_steps.get(key)
+    return opened.payload_hash if opened is not None else plan.done_steps.get(key, "")
+
+
+def _to_send(given: JsonObject, there: JsonObject, *, is_ours: bool) -> JsonObject | Unsent | None:
+    """The consent to send over what Shopify has; whoever spoke last is heard, and silence subscribes nobody.
+
+    `is_ours`: what Shopify has is what the source said before, and nobody's word.
+    """
     state, now = given["marketingState"], there.get("marketingState", "NOT_SUBSCRIBED")
     is_subscribed = now in {"SUBSCRIBED", "PENDING"}
     if state == "NOT_SUBSCRIBED":
@@ -189,6 +202,8 @@ def _to_send(given: JsonObject, there: JsonObject) -> JsonObject | Unsent | None
         given, state = {**given, "marketingState": "UNSUBSCRIBED"}, "UNSUBSCRIBED"
     if state == now:
         return None
+    if is_ours:
+        return given
     said, heard = _moment(given.get("consentUpdatedAt")), _moment(there.get("consentUpdatedAt"))
     is_stale = heard is not None and said is not None and heard > said
     if now in {"UNSUBSCRIBED", "REDACTED"} and (said is None or heard is None or is_stale):

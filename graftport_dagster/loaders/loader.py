@@ -179,13 +179,7 @@ class Loading:
         self._to_join += [one for one in courses if one.left and one.step.together is not None]
         waiting = [one for one in courses if one.left and one.step.together is None]
         if to_step := waiting if self._goes_on() else ():
-            intents = [
-                Intent(one.plan.record.source_id, one.step.key, one.step.digest, one.step.repeats is Repeats.BY_KEY)
-                for one in to_step
-                if one.step.repeats is not Repeats.FREELY and one.step.key not in one.plan.open_steps
-            ]
-            if intents:
-                self._loads.intend(self._lease, intents, self._context.run)
+            self._intend_steps(to_step)
             for one in to_step:
                 self._threads.submit(lambda one=one: self._sender.step(one))  # type: ignore[misc]
         self._join(at_least=_ALWAYS_FULL)
@@ -197,7 +191,17 @@ class Loading:
             batch, self._to_join = gathered(self._to_join, at_least=at_least)
             if not batch:
                 break
+            self._intend_steps(batch)
             self._threads.submit(lambda batch=batch: self._sender.together(batch))  # type: ignore[misc]
+
+    def _intend_steps(self, courses: Sequence[Course]) -> None:
+        intents = [
+            Intent(one.plan.record.source_id, one.step.key, one.step.digest, one.step.repeats is not Repeats.NEVER)
+            for one in courses
+            if one.is_intended and one.step.key not in one.plan.open_steps
+        ]
+        if intents:
+            self._loads.intend(self._lease, intents, self._context.run)
 
     def _intent(self, plan: Plan) -> Intent:
         return Intent(plan.record.source_id, MAIN_STEP, plan.record.payload_hash, self._loader.repeats_creation)
@@ -370,7 +374,7 @@ class Loading:
             return self._after(
                 one.past(made), identities=identities, removed_identities=gone, steps_done=done, step_hashes=hashes
             )
-        keeps, opened = (step.key,) if step.repeats is not Repeats.FREELY else (), step.key in plan.open_steps
+        keeps, opened = (step.key,) if one.is_intended else (), step.key in plan.open_steps
         if not self._is_about(error):
             released = () if opened else keeps
             return self._settlement(plan, **said | {"outcome": None, "error": None}, steps_released=released)

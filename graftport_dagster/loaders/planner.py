@@ -222,7 +222,7 @@ class Planner:
             gid=record.gid,
             identity=self._identity(record),
             is_new=is_new,
-            publications=self._publications(record, envelope, is_due=is_new or known.is_set),
+            publications=self._publications(record, envelope, is_due=is_new or known.is_set or in_doubt),
             groups=groups,
             changed=self._changed(record, groups, in_doubt=in_doubt),
             everything=not self._options.only_dirty,
@@ -237,7 +237,7 @@ class Planner:
         if reason := self._loader.nothing_to_send(plan):
             settled = unsent(record, Outcome.SKIPPED, reason=reason)
             return replace(settled, clean=True, landed_groups=record.group_hashes)
-        if _republished(record):
+        if in_doubt or _republished(record):
             plan = replace(plan, unpublish=self._unpublish(plan))
         return plan if plan.is_new else self._accepted(plan)
 
@@ -321,7 +321,7 @@ class Planner:
         return tuple(known[name] for name in names)
 
     def _unpublish(self, plan: Plan) -> tuple[str, ...]:
-        """The publications that a landed record is in and does not name any more."""
+        """The publications that a landed record is in, or may be by what was on its way, and does not name."""
         record = plan.record
         if plan.is_new or not self._loader.publishes:
             return ()
@@ -329,7 +329,10 @@ class Planner:
         before, _ = loads.landed_payload(slug, self._context.store_gid, self._loader.resource_type, record.source_id)
         if "publications" not in plan.envelope or before is None:
             return ()
-        gone = set(before.get("publications") or ()) - set(plan.envelope["publications"] or ())
+        on_its_way = plan.open_step.payload_hash if plan.open_step else plan.done_steps.get(MAIN_STEP, "")
+        sent = loads.payload(on_its_way) or {}
+        named = {*(before.get("publications") or ()), *(sent.get("publications") or ())}
+        gone = named - set(plan.envelope["publications"] or ())
         return tuple(self._context.publications[name] for name in sorted(gone) if name in self._context.publications)
 
     def _waiting(self, missing: tuple[RecordKey, ...]) -> MissingReferenceError:

@@ -8,7 +8,7 @@ called. What a step sends is its loader's business (`plan.Step`); in which order
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from graftport_dagster.loaders.plan import Loader, Plan, Step
+from graftport_dagster.loaders.plan import Loader, Plan, Repeats, Step
 from graftport_dagster.records import Identity, Outcome, json_hash
 from graftport_dagster.shopify.documents import document
 
@@ -35,6 +35,14 @@ class Course:
     def is_over(self) -> bool:
         """Whether nothing of the record is left to be done."""
         return not self.left and not self.plan.publications
+
+    @property
+    def is_intended(self) -> bool:
+        """Whether it is written down that the step whose turn it is is about to be sent.
+
+        Of an update also what may be sent again freely: the source may take it back before anybody heard of it.
+        """
+        return self.step.repeats is not Repeats.FREELY or not self.plan.is_new
 
     def spending(self, calls: int, cost: float) -> "Course":
         """The same, with more spent."""

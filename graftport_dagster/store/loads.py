@@ -8,7 +8,7 @@ from datetime import datetime
 
 from graftport_dagster.errors import BrokenPromiseError
 from graftport_dagster.records import Identity, JsonObject, RecordKey, ResourceType, Run
-from graftport_dagster.store import bulk_operations, landing, leases, settlements, waits
+from graftport_dagster.store import bulk_operations, landing, leases, payloads, settlements, waits
 from graftport_dagster.store import identities as identity_rows
 from graftport_dagster.store.bulk_operations import BulkLine, OpenBulk
 from graftport_dagster.store.database import Database, over_restarts
@@ -167,6 +167,11 @@ class Loads:
         """(payload that last landed whole, snapshot of Shopify's answer)."""
         with self._database.read() as connection:
             return landing.landed_payload(connection, migration, store_gid, resource_type, source_id)
+
+    def payload(self, payload_hash: str) -> JsonObject | None:
+        """The payload of that content hash; None where there is none (any more)."""
+        with self._database.read() as connection:
+            return payloads.find(connection, payload_hash)
 
     def snapshots(
         self, migration: str, store_gid: str, resource_type: ResourceType, source_ids: Sequence[str]

@@ -134,19 +134,27 @@ class DiedError(BaseException):
     """The process is no more, in the middle of a call."""
 
 
+def dying(world: World, is_there: Callable[[], bool], operation: str, kind: ResourceType, **options: Any) -> None:
+    """A load whose process dies once Shopify has executed that operation, and before it has answered."""
+
+    def dies() -> bool:
+        if is_there():
+            raise DiedError
+        return False
+
+    world.fault("slow", operation, milliseconds=500)
+    with pytest.raises(DiedError):
+        world.load(kind, should_stop=dies, **options)
+    world.calm()
+    assert is_there()
+
+
 def test_an_update_in_the_middle_of_which_the_process_died_is_undone_once_it_is_taken_back(world: World) -> None:
     world.stage(ORDERS, {"1": order()})
     world.load(ORDERS)
     world.stage(ORDERS, {"1": order(tags=["new"])})
 
-    def dies() -> bool:
-        if tags(world, "Order") == ["new"]:
-            raise DiedError
-        return False
-
-    world.fault("slow", "orderUpdate", milliseconds=500)
-    with pytest.raises(DiedError):
-        world.load(ORDERS, should_stop=dies)
+    dying(world, lambda: tags(world, "Order") == ["new"], "orderUpdate", ORDERS)
     world.stage(ORDERS, {"1": order()})
     assert outcomes(world.load(ORDERS)) == {"updated": 1}
     assert tags(world, "Order") == ["imported"]
@@ -200,3 +208,91 @@ def test_an_edit_that_came_after_an_unheard_update_of_ours_is_seen(world: World,
     world.edit(there["id"], title="By hand")
     world.stage(PRODUCTS, {"1": make_product("Third")})
     assert outcomes(world.load(PRODUCTS)) == {"held": 1}
+
+
+def email_consent(world: World) -> str:
+    (one,) = world.objects("Customer")
+    return str(one["emailMarketingConsent"]["marketingState"])
+
+
+@pytest.mark.parametrize("options", [{}, {"field_filter": {"customers": ("metafields",)}}], ids=["whole", "filtered"])
+def test_a_step_in_which_the_process_died_is_undone_once_it_is_taken_back(
+    world: World, options: dict[str, Any]
+) -> None:
+    world.stage(CUSTOMERS, {"1": customer()})
+    world.load(CUSTOMERS)
+    world.stage(CUSTOMERS, {"1": customer(metafields=metafields("new"))})
+    dying(world, lambda: tier(world) == "new", "metafieldsSet", CUSTOMERS, **options)
+    world.stage(CUSTOMERS, {"1": customer()})
+    assert outcomes(world.load(CUSTOMERS)) == {"updated": 1}
+    assert tier(world) == "gold"
+    assert outcomes(world.load(CUSTOMERS)) == {}
+
+
+@pytest.mark.parametrize(("before", "meanwhile"), [("SUBSCRIBED", "UNSUBSCRIBED"), ("UNSUBSCRIBED", "SUBSCRIBED")])
+@pytest.mark.parametrize("how", ["lost", "died"])
+def test_a_consent_that_was_sent_unheard_and_is_taken_back_is_undone(
+    world: World, before: str, meanwhile: str, how: str
+) -> None:
+    given = {"emailMarketingConsent": consent(before, "2024-01-01T00:00:00Z")}
+    world.stage(CUSTOMERS, {"1": customer(**given)})
+    world.load(CUSTOMERS)
+    world.stage(CUSTOMERS, {"1": customer(emailMarketingConsent=consent(meanwhile, "2024-02-01T00:00:00Z"))})
+    operation = "customerEmailMarketingConsentUpdate"
+    if how == "lost":
+        lose(world, CUSTOMERS, operation)
+    else:
+        dying(world, lambda: email_consent(world) == meanwhile, operation, CUSTOMERS)
+    world.stage(CUSTOMERS, {"1": customer(**given)})
+    assert outcomes(world.load(CUSTOMERS)) == {"updated": 1}
+    assert email_consent(world) == before
+    assert outcomes(world.load(CUSTOMERS)) == {}
+
+
+def test_a_consent_that_the_customer_gave_after_one_of_ours_was_sent_unheard_stays(world: World) -> None:
+    world.stage(CUSTOMERS, {"1": customer()})
+    world.load(CUSTOMERS)
+    world.stage(CUSTOMERS, {"1": customer(emailMarketingConsent=consent("UNSUBSCRIBED", "2024-02-01T00:00:00Z"))})
+    lose(world, CUSTOMERS, "customerEmailMarketingConsentUpdate")
+    (there,) = world.objects("Customer")
+    theirs = {"customerId": there["id"], "emailMarketingConsent": consent("UNSUBSCRIBED", "2024-03-01T00:00:00Z")}
+    world.graphql(
+        "mutation($input: CustomerEmailMarketingConsentUpdateInput!) {"
+        " customerEmailMarketingConsentUpdate(input: $input) { userErrors { message } } }",
+        input=theirs,
+    )
+    world.stage(CUSTOMERS, {"1": customer()})
+    assert outcomes(world.load(CUSTOMERS)) == {"updated": 1}
+    assert email_consent(world) == "UNSUBSCRIBED"
+
+
+def test_stock_in_whose_writing_the_process_died_is_undone_once_it_is_taken_back(
+    world: World, make_product: Make
+) -> None:
+    world.stage(PRODUCTS, {"p": make_product("P", quantity=5)})
+    world.load(PRODUCTS)
+    world.stage(PRODUCTS, {"p": make_product("P", quantity=7)})
+    dying(world, lambda: levels(world) == [7, 7], "inventorySetQuantities", PRODUCTS)
+    world.stage(PRODUCTS, {"p": make_product("P", quantity=5)})
+    assert outcomes(world.load(PRODUCTS)) == {"updated": 1}
+    assert levels(world) == [5, 5]
+    assert outcomes(world.load(PRODUCTS)) == {}
+
+
+CHANNELS = ["Online Store", "Point of Sale"]
+
+
+@pytest.mark.parametrize(("before", "meanwhile"), [(CHANNELS[:1], CHANNELS), (CHANNELS, CHANNELS[:1])])
+def test_a_channel_that_a_record_was_put_into_or_out_of_as_the_process_died_is_as_the_source_says(
+    world: World, make_product: Make, before: list[str], meanwhile: list[str]
+) -> None:
+    world.stage(PRODUCTS, {"p": make_product("P") | {"publications": before}})
+    world.load(PRODUCTS)
+    world.stage(PRODUCTS, {"p": make_product("P") | {"publications": meanwhile}})
+
+    operation = "publishablePublish" if len(meanwhile) > len(before) else "publishableUnpublish"
+    dying(world, lambda: len(world.objects("Product")[0]["publications"]) == len(meanwhile), operation, PRODUCTS)
+    world.stage(PRODUCTS, {"p": make_product("P") | {"publications": before}})
+    assert outcomes(world.load(PRODUCTS)) == {"updated": 1}
+    assert len(world.objects("Product")[0]["publications"]) == len(before)
+    assert outcomes(world.load(PRODUCTS)) == {}

@@ -145,9 +145,10 @@ def _headline(told: JsonObject) -> Iterator[str]:
 
 def _items(told: JsonObject) -> Iterator[str]:
     longest = max((item["seconds"] or 0 for item in told["items"]), default=0)
+    dearest = max((item["api_cost"] for item in told["items"]), default=0)
     rows, before = [], ""
     for item in told["items"]:
-        cells = list(_item_cells(item, longest))
+        cells = list(_item_cells(item, longest, dearest))
         name = "" if item["resource_type"] == before else escape(item["resource_type"])
         before = item["resource_type"]
         rows.append(_row([name, *cells], figures_from=5))
@@ -155,7 +156,7 @@ def _items(told: JsonObject) -> Iterator[str]:
     return _table("What was done", titles, rows, figures_from=5)
 
 
-def _item_cells(item: JsonObject, longest: float) -> Iterator[str]:
+def _item_cells(item: JsonObject, longest: float, dearest: float) -> Iterator[str]:
     parts = list(count_parts(item))
     sentence = counts_sentence(item)
     yield escape(item["phase"])
@@ -165,7 +166,9 @@ def _item_cells(item: JsonObject, longest: float) -> Iterator[str]:
     yield escape(sentence) + mapping + _bar(segments, sum(count for _, count in parts), sentence, kind="wide")
     took = duration(item["seconds"])
     yield took + _bar([("same", item["seconds"] or 0, took)], longest, f"took {took}")
-    yield number(item["api_cost"]) if item["api_calls"] else ""
+    cost = number(item["api_cost"])
+    bar = _bar([("same", item["api_cost"], f"{cost} points")], dearest, f"{cost} points")
+    yield cost + bar if item["api_calls"] else ""
 
 
 def _trouble(told: JsonObject) -> Iterator[str]:

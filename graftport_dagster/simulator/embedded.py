@@ -19,7 +19,8 @@ from urllib.request import urlopen
 
 _IDLE_SECONDS = 600.0
 _START_SECONDS = 30.0
-_ASK_SECONDS = 5.0
+# One that is busy answers late; where there is none, nothing is waited for.
+_ASK_SECONDS = 30.0
 
 
 class SimulatorNotStartedError(RuntimeError):

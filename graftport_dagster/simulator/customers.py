@@ -10,10 +10,11 @@ from typing import Any
 
 from graftport_dagster.simulator import addresses, consent, metafields, money
 from graftport_dagster.simulator.answers import Refused, refuse, user_error
-from graftport_dagster.simulator.connections import page_of, page_of_all, page_of_found
+from graftport_dagster.simulator.connections import page_of
+from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.products import tags
-from graftport_dagster.simulator.search import Searchable, search
+from graftport_dagster.simulator.search import Searchable
 from graftport_dagster.simulator.state import Object
 
 _LONGEST, _LONGEST_NOTE, _MOST_TAGS = 255, 5000, 250
@@ -301,18 +302,6 @@ def _values(it: Object, field: str) -> Iterable[Any] | None:
 SEARCH = Searchable("Customer", _values, {"email": "customer email", "phone": "customer phone"})
 
 
-def _list(call: Call, _: None, arguments: Arguments) -> Object:
-    if not (query := arguments.get("query")):
-        return page_of_all(call.state, "Customer", arguments)
-    return page_of_found(search(call.state, SEARCH, query), arguments)
-
-
-def _count(call: Call, _: None, arguments: Arguments) -> Object:
-    query = arguments.get("query")
-    count = sum(1 for _ in search(call.state, SEARCH, query)) if query else call.state.count("Customer")
-    return {"count": count, "precision": "EXACT"}
-
-
 def display_name(customer: Object) -> str:
     """How Shopify's lists call a customer."""
     name = " ".join(it for it in (customer["firstName"], customer["lastName"]) if it)
@@ -337,7 +326,7 @@ def _picture(call: Call, *_: Any) -> Object:
 PART = Part(
     queries={
         "customer": lambda call, _, it: call.take(it["id"], "Customer"),
-        "customerByIdentifier": _by_identifier, "customers": _list, "customersCount": _count,
+        "customerByIdentifier": _by_identifier, "customers": list_of(SEARCH), "customersCount": count_of(SEARCH),
     },
     mutations={
         "customerSet": _set, "customerCreate": _create, "customerUpdate": _update, "customerDelete": _delete,

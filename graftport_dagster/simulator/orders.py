@@ -21,12 +21,12 @@ from graftport_dagster.simulator import (
     refunds,
 )
 from graftport_dagster.simulator.answers import Refused, refuse, user_error
-from graftport_dagster.simulator.connections import page_of_all, page_of_found
 from graftport_dagster.simulator.inventory import claim
+from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.money import Currencies
 from graftport_dagster.simulator.parts import Arguments, Call, Part
 from graftport_dagster.simulator.products import tags
-from graftport_dagster.simulator.search import Searchable, search
+from graftport_dagster.simulator.search import Searchable
 from graftport_dagster.simulator.state import Object
 
 # A development store takes no more orders in a minute.
@@ -344,23 +344,11 @@ def _values(it: Object, field: str) -> Iterable[Any] | None:
 SEARCH = Searchable("Order", _values, {"source_identifier": "order source"})
 
 
-def _list(call: Call, _: None, arguments: Arguments) -> Object:
-    if not (query := arguments.get("query")):
-        return page_of_all(call.state, "Order", arguments)
-    return page_of_found(search(call.state, SEARCH, query), arguments)
-
-
-def _count(call: Call, _: None, arguments: Arguments) -> Object:
-    query = arguments.get("query")
-    count = sum(1 for _ in search(call.state, SEARCH, query)) if query else call.state.count("Order")
-    return {"count": count, "precision": "EXACT"}
-
-
 PART = Part(
     queries={
         "order": lambda call, _, it: call.take(it["id"], "Order"),
         "orderByIdentifier": lambda call, _, it: metafields.by_identifier(call, "Order", it["identifier"]),
-        "orders": _list, "ordersCount": _count,
+        "orders": list_of(SEARCH), "ordersCount": count_of(SEARCH),
     },
     mutations={
         "orderCreate": _create, "orderUpdate": _update, "orderClose": _close, "orderCancel": _cancel,

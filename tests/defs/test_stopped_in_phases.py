@@ -36,8 +36,13 @@ def stop(process: Any, how: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("of", ["one partition", "the whole job"])
-@pytest.mark.parametrize("how", ["told once", "told twice", "killed"])
+@pytest.mark.parametrize(
+    ("how", "of"),
+    [
+        ("told once", "one partition"), ("told twice", "one partition"), ("killed", "one partition"),
+        ("told once", "the whole job"), ("killed", "the whole job"),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_run_stopped_in_a_phase_says_so_and_the_next_one_has_every_row_once(
     large_project: Any, phase: str, how: str, of: str

@@ -134,7 +134,10 @@ def variation(cells: Mapping[str, str]) -> JsonObject:
 def category(path: str) -> JsonObject:
     """A category path as a category; its address in the shop is not in the file."""
     line = category_line(path)
-    return {"id": path, "name": line[-1], "slug": "-".join(map(slug, line)), "path": line, "image": None}
+    return {
+        "id": path, "name": line[-1], "slug": "-".join(map(slug, line)), "path": line, "image": None,
+        "parent": " > ".join(line[:-1]),
+    }  # fmt: skip
 
 
 def _attributes(cells: Mapping[str, str]) -> Iterator[dict[str, Any]]:

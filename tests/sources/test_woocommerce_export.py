@@ -143,8 +143,9 @@ def test_categories_become_collections_with_those_above_them(export: Path) -> No
     assert {"Clothing", "Clothing > Hoodies"} <= set(found)
     assert found["Clothing > Hoodies"] == {
         "id": "Clothing > Hoodies", "name": "Hoodies", "slug": "clothing-hoodies", "path": ["Clothing", "Hoodies"],
-        "image": None,
+        "image": None, "parent": "Clothing",
     }  # fmt: skip
+    assert found["Clothing"]["parent"] == ""
 
 
 def test_variations_find_their_product_by_id_and_before_it(shop: Shop, tmp_path: Path) -> None:

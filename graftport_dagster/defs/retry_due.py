@@ -102,30 +102,38 @@ class _Tick:
             failed.run.options, resource_types=(resource_type,), actor=_ACTOR, retry="",
             reason=f"try {failed.times + 1} after run {failed.run.run_id}",
         )  # fmt: skip
-        return self._request(resource_type, options, f"run:{failed.run.run_id}", retry_of=failed.run.run_id), ""
+        what = f"failed ({error}); try {failed.times + 1}"
+        return self._once(resource_type, options, f"run:{failed.run.run_id}", what, retry_of=failed.run.run_id)
 
     def _records(self, resource_type: ResourceType, wave: Wave) -> tuple[dg.RunRequest | None, str]:
-        """A wave is asked for once; where its run never reached the records, again after the schedule's pause."""
-        key = f"{resource_type}:{wave.since.isoformat() if wave.since else ''}"
-        asked = self.instance.get_run_records(dg.RunsFilter(tags={WAVE_TAG: f"{self.layout.slug}:{key}"}), limit=20)
-        if len(asked) > len(RETRY_MINUTES):
-            return None, f"{number(wave.due)} records were asked for {len(asked)} times in vain; left for a person"
-        if asked:
-            last = max(record.create_timestamp.replace(tzinfo=UTC) for record in asked)
-            due = last + timedelta(minutes=RETRY_MINUTES[len(asked) - 1])
-            if due > self.now:
-                return (
-                    None,
-                    f"{number(wave.due)} records due; the run before did not reach them, next {_in(due, self.now)}",
-                )
         options = RunOptions(
             phases=(Phase.TRANSFORM, Phase.LOAD), resource_types=(resource_type,), retry="due", actor=_ACTOR,
             conflict_strategy=self.layout.migration.options.conflict_strategy, reason=f"{wave.due} records were due",
         )  # fmt: skip
-        return self._request(resource_type, options, key, tries=len(asked)), ""
+        since = wave.since.isoformat() if wave.since else ""
+        return self._once(resource_type, options, since, f"{number(wave.due)} records due")
+
+    def _once(
+        self, resource_type: ResourceType, options: RunOptions, cause: str, what: str, *, retry_of: str = ""
+    ) -> tuple[dg.RunRequest | None, str]:
+        """A cause is asked for once; where its run never reached the records, again after the schedule's pause."""
+        key = f"{resource_type}:{cause}"
+        wanted = dg.RunsFilter(tags={WAVE_TAG: f"{self.layout.slug}:{key}"})
+        asked = self.instance.get_run_records(wanted, limit=20)
+        for record in asked:
+            if record.dagster_run.status is dg.DagsterRunStatus.CANCELED:
+                return None, f"run {record.dagster_run.run_id} was canceled, which nothing restarts by itself"
+        if len(asked) > len(RETRY_MINUTES):
+            return None, f"{what}; asked for {len(asked)} times in vain, and left for a person"
+        if asked:
+            last = max(record.create_timestamp.replace(tzinfo=UTC) for record in asked)
+            due = last + timedelta(minutes=RETRY_MINUTES[len(asked) - 1])
+            if due > self.now:
+                return None, f"{what}; the run before did not reach them, next {_in(due, self.now)}"
+        return self._request(resource_type, options, key, tries=len(asked), retry_of=retry_of), ""
 
     def _request(
-        self, resource_type: ResourceType, options: RunOptions, key: str, *, tries: int = 0, retry_of: str = ""
+        self, resource_type: ResourceType, options: RunOptions, key: str, *, tries: int, retry_of: str
     ) -> dg.RunRequest:
         tags = {**self.layout.tags, WAVE_TAG: f"{self.layout.slug}:{key}"}
         if retry_of:

@@ -64,12 +64,13 @@ def unreachable(project: Any) -> Any:
 
 
 def end(project: Any, number: int, *, error_class: ErrorClass | None, error: str, ended: datetime,
-        result: Result = Result.FAILED) -> None:  # fmt: skip
-    """A run of redirects that ended so, as its last step wrote it."""
+        result: Result = Result.FAILED, kinds: tuple[ResourceType, ...] = (REDIRECTS,)) -> None:  # fmt: skip
+    """A run of redirects, or of those types, that ended so, as its last step wrote it."""
     with later(project, ended) as store:
-        run = store.runs.start(Run(f"run-{number}", "shop", RunOptions(resource_types=(REDIRECTS,), actor="ann")))
-        item = RunItem(run.run_id, REDIRECTS, Phase.EXTRACT, result, error_class=error_class, first_error=error)
-        store.runs.finish_item(item)
+        run = store.runs.start(Run(f"run-{number}", "shop", RunOptions(resource_types=kinds, actor="ann")))
+        for kind in kinds:
+            item = RunItem(run.run_id, kind, Phase.EXTRACT, result, error_class=error_class, first_error=error)
+            store.runs.finish_item(item)
         store.runs.finish(run.run_id, result, error)
 
 
@@ -118,6 +119,28 @@ def test_a_type_that_failed_as_a_whole_is_tried_again_after_a_growing_while(proj
     (request,) = tick(project).run_requests
     assert request.tags["graftport/retry_of"] == "run-90"
     assert len(request.asset_selection) == 3
+
+
+def test_two_types_that_failed_in_one_run_are_each_tried_again(project: Any) -> None:
+    past = datetime.now(UTC) - timedelta(minutes=5)
+    kinds = (ResourceType.PRODUCTS, REDIRECTS)
+    end(project, 0, error_class=ErrorClass.CONNECTION, error="no answer", ended=past, kinds=kinds)
+    asked = {request.partition_key: request.run_key for request in tick(project).run_requests}
+    assert list(asked) == ["products", "redirects"]
+    # Dagster makes one run of a key, and passes over what is asked for by the same one later.
+    assert asked["products"] != asked["redirects"]
+
+
+def test_a_retry_of_a_type_whose_run_never_began_is_asked_for_anew_and_a_canceled_one_is_not(project: Any) -> None:
+    past = datetime.now(UTC) - timedelta(minutes=5)
+    end(project, 0, error_class=ErrorClass.CONNECTION, error="no answer", ended=past)
+    (request,) = tick(project).run_requests
+    job = project.definitions().resolve_job_def("shop_migrate_one")
+    never = project.instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags=request.tags)
+    assert "the run before did not reach them, next in 1 min" in told(tick(project))
+    project.instance.delete_run(never.run_id)
+    project.instance.create_run_for_job(job, status=dg.DagsterRunStatus.CANCELED, tags=request.tags)
+    assert "was canceled, which nothing restarts by itself" in told(tick(project))
 
 
 def test_what_failed_too_often_or_for_a_cause_that_stays_is_left_for_a_person(project: Any) -> None:

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -24,6 +25,8 @@ from graftport_dagster.store.leases import process_mark
 from graftport_dagster.store.record_store import RecordStore
 
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# Dagster launches a run that it has made, or puts it into its queue, within seconds.
+_NEVER_LAUNCHED = timedelta(minutes=10)
 # How the items of a run begin whose process died; nobody but a person or `retry_due` tries them again.
 DIED = "The process that did this died before it was done."
 NOT_BEGUN = "Not begun: a process of this run died."
@@ -125,7 +128,7 @@ class _Concluding(dg.Executor):
             conclude(instance, self._layout, run_id, canceled=interrupted or is_stopping(instance, run_id))
 
 
-def reap(instance: dg.DagsterInstance, layout: Layout) -> list[str]:
+def reap(instance: dg.DagsterInstance, layout: Layout, *, now: datetime | None = None) -> list[str]:
     """Ends runs of this migration whose process is gone, in Dagster and in the record store; tells of each.
 
     A killed process leaves its run STARTED in Dagster for ever. Another machine's processes cannot be seen
@@ -136,6 +139,7 @@ def reap(instance: dg.DagsterInstance, layout: Layout) -> list[str]:
         if why := _why_dead(instance, run):
             _report_ended(instance, run, why)
             told.append(f"{run.run_id}: {why}")
+    told += _never_launched(instance, layout, (now or datetime.now(UTC)) - _NEVER_LAUNCHED)
     with open_store() as store:
         left = [run.run_id for run in store.runs.list(layout.slug, going_on=True)]
     for run_id in left:
@@ -144,6 +148,17 @@ def reap(instance: dg.DagsterInstance, layout: Layout) -> list[str]:
         if ended and ended.is_finished:
             conclude(instance, layout, run_id, canceled=ended.status is dg.DagsterRunStatus.CANCELED)
     return told
+
+
+def _never_launched(instance: dg.DagsterInstance, layout: Layout, before: datetime) -> Iterator[str]:
+    """Ends runs whose process was killed between making and launching them: no process is named in them."""
+    wanted = dg.RunsFilter(
+        tags={MIGRATION_TAG: layout.slug}, statuses=[dg.DagsterRunStatus.NOT_STARTED], created_before=before
+    )  # fmt: skip
+    for run in instance.get_runs(wanted):
+        why = "It was never launched."
+        instance.report_run_failed(run, why)
+        yield f"{run.run_id}: {why}"
 
 
 def conclude_dead(instance: dg.DagsterInstance, layout: Layout, run_id: str) -> None:

@@ -7,12 +7,16 @@ import socket
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from graftport_dagster.defs.layout import HOST_TAG, PROCESS_TAG
+from graftport_dagster.defs.asking import why_not
+from graftport_dagster.defs.conclusion import reap
+from graftport_dagster.defs.layout import HOST_TAG, PROCESS_TAG, Layout
+from graftport_dagster.migration import load_migrations
 from graftport_dagster.records import Result, Run, RunItem, RunOptions
 
 
@@ -337,6 +341,17 @@ def test_a_run_that_dagster_ended_by_itself_ends_in_the_record_store_too(project
     run = unfinished(project, tags={}, status="FAILURE")
     reaped(project)
     assert project.result(run.run_id) == "failed"
+
+
+def test_a_run_that_was_made_and_never_launched_stands_in_the_way_of_others_for_minutes_only(project: Any) -> None:
+    job = project.definitions().resolve_job_def("shop_migrate")
+    run = project.instance.create_run_for_job(job, tags={"graftport/migration": "shop"})
+    layout = Layout(load_migrations(project.migrations)["shop"])
+    assert reap(project.instance, layout) == []
+    assert why_not(project.instance, layout) == f"Run {run.run_id} of shop has not ended yet."
+    ended = reap(project.instance, layout, now=datetime.now(UTC) + timedelta(minutes=11))
+    assert ended == [f"{run.run_id}: It was never launched."]
+    assert why_not(project.instance, layout) == ""
 
 
 def test_the_next_run_reaps_first(project: Any, dead_process: int) -> None:

@@ -5,6 +5,7 @@ A pause is in the record store, said at every tick, shown by `graftport status`,
 were to do. Nothing is ever turned off.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import dagster as dg
@@ -35,8 +36,8 @@ def paused_by_failures(layout: Layout, name: str, actor: str) -> str:
         runs = [
             run for run in store.runs.list(layout.slug, since=since, limit=_LOOK_BACK)
             if run.options.actor == actor and run.result.is_final
-        ][-limit:]  # fmt: skip
-        if not limit or len(runs) < limit or not _fail_alike(store, runs):
+        ]  # fmt: skip
+        if not limit or not _fail_alike(store, runs, limit):
             return ""
         last = runs[-1]
         reason = f"{limit} runs in a row failed alike, the last one: {last.first_error}"
@@ -52,15 +53,26 @@ def _sentence(layout: Layout, pause: SchedulePause) -> str:
     )
 
 
-def _fail_alike(store: RecordStore, runs: Sequence[Run]) -> bool:
-    if any(run.result is not Result.FAILED for run in runs):
-        return False
-    return len({_cause(store, run) for run in runs}) == 1
+def _fail_alike(store: RecordStore, runs: Sequence[Run], limit: int) -> bool:
+    """Whether nothing but failures of one kind ended last, so many of them of the same types.
+
+    The freshness sensor asks for a run per type; where all of them fail at once, that is one failure of each.
+    """
+    kinds: set[frozenset[str]] = set()
+    of_types: Counter[tuple[ResourceType, ...]] = Counter()
+    for run in reversed(runs):
+        kinds.add(_kind(store, run))
+        if run.result is not Result.FAILED or len(kinds) > 1:
+            return False
+        of_types[run.options.resource_types] += 1
+        if of_types[run.options.resource_types] == limit:
+            return True
+    return False
 
 
-def _cause(store: RecordStore, run: Run) -> frozenset[tuple[str, str]]:
+def _kind(store: RecordStore, run: Run) -> frozenset[str]:
     items = [item for item in store.runs.items(run.run_id) if item.result is Result.FAILED]
-    return frozenset((str(item.resource_type), str(item.error_class or "rows")) for item in items)
+    return frozenset(str(item.error_class or "rows") for item in items)
 
 
 def _made_good(store: RecordStore, slug: str, pause: SchedulePause) -> Run | None:

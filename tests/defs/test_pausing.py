@@ -27,13 +27,14 @@ def nightly(project: Any) -> str:
 def ran(
     project: Any, run_id: str, *, result: Result = Result.FAILED, error_class: ErrorClass = ErrorClass.CONNECTION,
     actor: str = "schedule nightly", phases: tuple[Phase, ...] = (Phase.EXTRACT, Phase.TRANSFORM),
+    kind: ResourceType = PRODUCTS,
 ) -> None:  # fmt: skip
     with project.store() as store:
         started = datetime.now(UTC)
-        options = RunOptions(resource_types=(PRODUCTS,), actor=actor, phases=phases)
+        options = RunOptions(resource_types=(kind,), actor=actor, phases=phases)
         store.runs.start(Run(run_id, "shop", options, started_at=started))
         failed = result is Result.FAILED
-        item = RunItem(run_id, PRODUCTS, Phase.EXTRACT, result, error_class=error_class if failed else None)
+        item = RunItem(run_id, kind, Phase.EXTRACT, result, error_class=error_class if failed else None)
         store.runs.finish_item(item)
         store.runs.finish(run_id, result, "the source is not there" if failed else "")
 
@@ -66,6 +67,18 @@ def test_failures_of_different_kinds_or_of_others_runs_do_not_pause_it(project: 
     for number in range(5):
         ran(project, f"by-hand-{number}", actor="ann")
     assert nightly(project) == ""
+
+
+def test_the_freshness_sensor_whose_types_all_keep_failing_alike_pauses_itself(project: Any) -> None:
+    (sensor,) = [one for one in project.definitions().sensors if one.name == "shop_source_freshness"]
+    kinds = (ResourceType.COLLECTIONS, PRODUCTS, ResourceType.REDIRECTS)
+    for number in range(5):
+        answer = sensor(dg.build_sensor_context(instance=project.instance, definitions=project.definitions()))
+        assert not isinstance(answer, dg.SkipReason), number
+        for kind in kinds:
+            ran(project, f"{kind}-{number}", actor="sensor source_freshness", kind=kind)
+    answer = sensor(dg.build_sensor_context(instance=project.instance, definitions=project.definitions()))
+    assert "source_freshness has paused itself since" in answer.skip_message
 
 
 def test_a_person_lifts_it_and_only_failures_after_that_count(project: Any) -> None:

@@ -8,9 +8,11 @@ versions is in `mappings/`.
 """
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -45,6 +47,7 @@ _DEMO = Path(__file__).resolve().parent.parent / "data" / "demo"
 _HANDLE = re.compile(r"[a-z0-9][a-z0-9-]{0,254}")
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-f:]+")
+_TAKEN = ("purge_daily", "source_freshness", "retry_due", "notifications", "reaper")
 _SCHEDULE = re.compile(r"[A-Za-z0-9_]+")
 _CRON_PART = re.compile(r"(\*|(\w+)(-(\w+))?)(/[1-9]\d*)?")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
@@ -168,6 +171,13 @@ class Schedule(Settings):
         return value
 
 
+def _day(value: object) -> str:
+    """YAML takes `2026-11-21` for a date; JSON has none."""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
 def _is_cron_field(field: str, allowed: tuple[int, int, list[str]]) -> bool:
     least, greatest, words = allowed
     for part in field.split(","):
@@ -214,9 +224,19 @@ class Migration(Settings):
     def _schedules_have_names(cls, value: Mapping[str, Schedule]) -> Mapping[str, Schedule]:
         if wrong := [name for name in value if not _SCHEDULE.fullmatch(name)]:
             raise ValueError(f"{wrong[0]!r} is no name of a schedule; it has letters, digits and _")
-        if "purge_daily" in value:
-            raise ValueError("purge_daily is the name of a schedule that is there already")
+        for name in value:
+            if name in _TAKEN:
+                raise ValueError(f"{name} is the name of a schedule or sensor that is there already")
         return value
+
+    @field_validator("settings")
+    @classmethod
+    def _settings_are_json(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            told: Mapping[str, Any] = json.loads(json.dumps(value, default=_day, allow_nan=False))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError("mappings take texts, numbers, true, false, null, lists and `key: value`") from error
+        return told
 
     @field_validator("pins", mode="before")
     @classmethod
@@ -353,4 +373,7 @@ def _read(path: Path) -> object:
         told = f"Not readable as YAML: {getattr(error, 'problem', None) or 'a character that may not stand there'}."
         hint = "YAML is indented with spaces, never with tabs." if "'\\t'" in told else ""
         place = f"{path.name}:{mark.line + 1}:{mark.column + 1}" if mark else path.name
+    except (ValueError, RecursionError):
+        told = "Not readable as YAML: a date or number that there is none of, or lists too deep in each other."
+        hint, place = "A text that looks like a date or a number stands in quotes.", path.name
     raise ConfigurationError(told, code="MIGRATION_FILE", path=place, hint=hint)

@@ -46,5 +46,5 @@ class Notifications(Settings):
     webhook: Webhook | None = None
     mail: Mail | None = None
     events: list[Event] = Field(default_factory=lambda: list(Event))
-    backlog_hours: Annotated[float, Field(gt=0)] = 24
-    digest_minutes: Annotated[float, Field(ge=0)] = 15
+    backlog_hours: Annotated[float, Field(gt=0, le=876_000)] = 24
+    digest_minutes: Annotated[float, Field(ge=0, le=525_600)] = 15

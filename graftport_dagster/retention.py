@@ -16,7 +16,7 @@ class Retention(Settings):
 
     source_files: Literal["keep", "move", "delete"] = "keep"
     backup_folder: str = "backup"
-    keep_days: Annotated[int, Field(ge=1)] = 90
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     sample_records: Annotated[int, Field(ge=0, le=1000)] = 0
 
     @property

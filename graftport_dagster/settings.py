@@ -17,7 +17,7 @@ from graftport_dagster.errors import ConfigurationError
 class Settings(BaseModel):
     """A part of the migration file; an unknown key in it is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def resolve_secret(reference: str, *, base: Path | None = None) -> str:
@@ -37,10 +37,10 @@ def resolve_secret(reference: str, *, base: Path | None = None) -> str:
         try:
             if value := path.read_text(encoding="utf-8").strip():
                 return value
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             pass
         raise ConfigurationError(
-            f"The secret file {name} is absent, unreadable or empty.", code="SECRET_MISSING",
+            f"The secret file {name} is absent, unreadable, no text or empty.", code="SECRET_MISSING",
             hint="Write the secret into that file, readable by this user.",
         )  # fmt: skip
     return reference

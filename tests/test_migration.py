@@ -7,6 +7,7 @@ import pytest
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import read_migration
 from graftport_dagster.records import ResourceType
+from graftport_dagster.settings import resolve_secret
 
 SOURCE = "source: {platform: magento, magento_export: {path: products.csv}}\n"
 WOO = "source: {type: woocommerce, url: 'https://a.example', consumer_key: env:A, consumer_secret: env:B, %s}\n"
@@ -56,6 +57,12 @@ def refusal(folder: Path, text: str, name: str = "acme.yaml") -> str:
         (WOO % "order_note: true", "source.order_note: unknown key, did you mean order_notes"),
         ("source: {type: files, file: {}}\n", "source.file: unknown key, did you mean files?"),
         ("source: {files: {customers: {path: a, sheeet: b}}}\n", "customers.sheeet: unknown key, did you mean sheet?"),
+        (SOURCE + "settings: {launch: 2026-02-30}\n", "acme.yaml: Not readable as YAML: a date or number that there"),
+        (SOURCE + "settings: {icon: !!binary aGk=}\n", "settings: mappings take texts, numbers, true, false, null"),
+        (SOURCE + "notifications: {backlog_hours: .inf}\n", "notifications.backlog_hours: should be a finite number"),
+        (SOURCE + "notifications: {backlog_hours: 1e300}\n", "backlog_hours: should be less than or equal to 876000"),
+        (SOURCE + "retention: {keep_days: 1000000}\n", "retention.keep_days: should be less than or equal to 36500"),
+        (SOURCE + "schedules: {reaper: {cron: '0 0 * * *'}}\n", "reaper is the name of a schedule or sensor that is"),
         (SOURCE + "slug: other\n", "slug: unknown key, the file's own name and place say it"),
         (SOURCE + "folder: /\n", "folder: unknown key, the file's own name and place say it"),
         (SOURCE + "schedules: {a b: {cron: '0 * * * *'}}\n", "'a b' is no name of a schedule"),
@@ -157,3 +164,17 @@ def test_a_file_of_files_moves_the_types_that_it_has_rows_for(tmp_path: Path, so
     path = tmp_path / "acme.yaml"
     path.write_text(f"source: {{platform: magento, {source}}}\n", encoding="utf-8")
     assert [str(kind) for kind in read_migration(path).source.named_types()] == types.split()
+
+
+def test_settings_reach_mappings_as_json_whatever_yaml_made_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "acme.yaml"
+    path.write_text(SOURCE + "settings: {categories: {12: Shoes}, since: 2026-11-21}\n", encoding="utf-8")
+    migration = read_migration(path)
+    assert migration.settings == {"categories": {"12": "Shoes"}, "since": "2026-11-21"}
+    assert len(migration.settings_hash) == 40
+
+
+def test_a_secret_file_that_is_no_text_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="The secret file token is absent, unreadable, no text or empty"):
+        resolve_secret("file:token", base=tmp_path)

@@ -70,6 +70,8 @@ def build_all(folder: Path | None = None) -> dg.Definitions:
             built.append(build_migration(migration))
         except ConfigurationError as error:
             broken[slug] = error
+        except dg.DagsterInvalidDefinitionError as error:
+            broken[slug] = ConfigurationError(f"{error}.", code="MIGRATION_FILE", path=f"{slug}.yaml")
     for slug, problem in broken.items() if multiprocessing.parent_process() is None else ():
         # A log line, and no warning: Dagster shows none of code that it loads.
         _log.error("The migration %s is not there. %s", slug, presentable(str(problem)))

@@ -71,3 +71,11 @@ def test_a_type_that_cannot_be_loaded_is_its_own_migrations_trouble(broken: Any)
     keys = {tuple(key.path) for key in build_all(broken.migrations).resolve_all_asset_keys()}
     assert ("other", "migration_file") in keys or ("other", "source_data") in keys
     assert ("shop", "source_data") in keys
+
+
+def test_a_schedule_that_dagster_cannot_take_is_told_and_stops_no_other_migration(project: Any) -> None:
+    text = (project.migrations / "shop.yaml").read_text(encoding="utf-8")
+    project.write("never.yaml", text.split("schedules:")[0] + "schedules: {leap: {cron: '0 0 31 2 *'}}\n")
+    there = build_all(project.migrations)
+    assert {"shop", "never"} == {key.path[0] for key in there.resolve_all_asset_keys()}
+    assert dg.AssetKey(["never", "migration_file"]) in there.resolve_all_asset_keys()

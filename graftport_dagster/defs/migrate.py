@@ -240,7 +240,7 @@ def build_dry_run_job(layout: Layout) -> dg.JobDefinition:
                 try:
                     item = run_phase(work, phase, resource_type)
                 except Exception as error:  # noqa: BLE001 - recorded with its item; the other types go on
-                    context.log.error(f"{resource_type}: {phase} failed. {error}")  # noqa: TRY400 - the store has the traceback
+                    context.log.error(f"{resource_type}: {phase} failed. {presentable(str(error))}")  # noqa: TRY400 - the store has the traceback
                     return
                 if item.result is Result.CANCELED or stop():
                     raise interrupt(context)

@@ -1,6 +1,7 @@
 """All types in one run: order, isolation, results, the rehearsal that changes nothing."""
 
 import itertools
+import logging
 from typing import Any
 
 import dagster as dg
@@ -185,3 +186,13 @@ def test_records_that_waited_for_a_later_type_land_in_the_same_run(project: Any)
     assert project.state("shopify_loads", "collections") == "MATERIALIZED"
     assert len(project.objects("Collection")) == 2
     assert len(children(project.instance, done.run_id)) == 3
+
+
+def test_a_rehearsal_that_fails_logs_no_mail_address(project: Any) -> None:
+    text = (project.migrations / "shop.yaml").read_text(encoding="utf-8")
+    project.write("shop.yaml", text.replace("path: products.csv", "path: anna@example.com.csv"))
+    logging.disable(logging.NOTSET)
+    done = project.run("dry_run", resource_types=("products",))
+    logged = "\n".join(entry.user_message for entry in project.instance.all_logs(done.run_id))
+    assert "products: extract failed." in logged
+    assert "anna@example" not in logged

@@ -5,7 +5,6 @@ person looks at versions, holds one, lets go of it, or tries one on a record. Wh
 is in the record store; how a text is found, compiled and tried, in `mappings/`.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 
 import click
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from graftport_dagster.cli.answers import answer, json_option
 from graftport_dagster.cli.inputs import (
+    HOW_MANY,
     asking,
     examples,
     migration_argument,
@@ -24,7 +24,7 @@ from graftport_dagster.cli.inputs import (
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.reports.terminal import listing, section
-from graftport_dagster.reports.wording import moment
+from graftport_dagster.reports.wording import moment, printable, printable_json
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import MappingVersion, Pin
 
@@ -108,7 +108,7 @@ def unpin(*, migration: Migration, resource_type: ResourceType, reason: str, as_
 @resource_type_argument
 @click.argument("source_ids", metavar="[SOURCE_ID]…", nargs=-1)
 @click.option("--version", default="current", metavar="V", help="A published version instead of the file's text.")
-@click.option("--limit", type=click.IntRange(min=1), default=3, show_default=True, metavar="N",
+@click.option("--limit", type=HOW_MANY, default=3, show_default=True, metavar="N",
               help="Without SOURCE_ID: the first N records.")  # fmt: skip
 @json_option
 def preview(
@@ -138,24 +138,21 @@ def _previews(records: Sequence[JsonObject]) -> RenderableType:
 
 
 def _preview(record: JsonObject) -> Iterator[RenderableType]:
-    yield Text.assemble((record["source_id"], "bold"), (f"  {record['mapping']}", "dim"))
+    yield Text.assemble((printable(record["source_id"]), "bold"), (f"  {record['mapping']}", "dim"))
     for problem in record["problems"]:
         place = f"{problem['path']}: " if problem["path"] else ""
-        yield Text(f"{problem['code']}: {place}{problem['message']}", style="red")
+        yield Text(printable(f"{problem['code']}: {place}{problem['message']}"), style="red")
         if problem["hint"]:
             yield Text(f"→ {problem['hint']}", style="cyan")
     if record["exclude_reason"]:
-        yield Text(f"excluded: {record['exclude_reason']}", style="yellow")
-    yield from (Text(f"{one['code']}: {one['message']}", style="yellow") for one in record["warnings"])
-    yield section("Source", _json(record["source"]))
+        yield Text(printable(f"excluded: {record['exclude_reason']}"), style="yellow")
+    yield from (Text(printable(f"{one['code']}: {one['message']}"), style="yellow") for one in record["warnings"])
+    yield section("Source", Text(printable_json(record["source"])))
     if record["payload"] is not None or record["result"] is not None:
         name = "Payload" if record["payload"] is not None else "Result (not staged)"
-        yield section(name, _json(record["result"] if record["payload"] is None else record["payload"]))
+        shown = record["result"] if record["payload"] is None else record["payload"]
+        yield section(name, Text(printable_json(shown)))
     yield Text()
-
-
-def _json(value: object) -> Text:
-    return Text(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _version(version: MappingVersion) -> JsonObject:

@@ -17,7 +17,7 @@ from graftport_dagster.pipeline import connect, loadable
 from graftport_dagster.records import JsonObject, ResourceType
 from graftport_dagster.reports.audit import audit
 from graftport_dagster.reports.terminal import listing, section
-from graftport_dagster.reports.wording import number
+from graftport_dagster.reports.wording import number, printable
 from graftport_dagster.store.place import open_store
 
 
@@ -67,7 +67,7 @@ def _shown(told: JsonObject) -> RenderableType:
 
 def _gone(row: JsonObject) -> str:
     count = row["landed"] - row["there"]
-    return f"{number(count)}: {', '.join(row['gone'][:3])}{', …' if count > 3 else ''}" if count else ""
+    return f"{number(count)}: {', '.join(map(printable, row['gone'][:3]))}{', …' if count > 3 else ''}" if count else ""
 
 
 def _money(row: JsonObject) -> RenderableType:
@@ -82,7 +82,8 @@ def _money(row: JsonObject) -> RenderableType:
         figures=(2, 3),
     )
     differing = [
-        Text(f"{one['source_id']}: {one['amount']} {one['source']} in the source, {one['shopify']} {one['currency']}")
+        Text(f"{printable(one['source_id'])}: {one['amount']} {one['source']} in the source, ")
+        + Text(f"{one['shopify']} {one['currency']}")
         for one in row["differing"]
     ]
     return section(f"{row['resource_type']}: {number(row['compared'])} compared to the cent", sums, *differing)

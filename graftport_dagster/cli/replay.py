@@ -20,7 +20,7 @@ from graftport_dagster.migration import Migration, find_migration
 from graftport_dagster.records import JsonObject, Result, Run, RunOptions
 from graftport_dagster.reports.account import find_run
 from graftport_dagster.reports.terminal import listing, result_text
-from graftport_dagster.reports.wording import moment, number, presentable
+from graftport_dagster.reports.wording import moment, number, presentable, printable
 from graftport_dagster.store.place import open_store
 from graftport_dagster.store.record_store import RecordStore
 
@@ -147,5 +147,6 @@ def _became(row: JsonObject) -> Text:
         counts = [f"{number(count)} {name}" for name, count in row["records"].items()]
         told.append(f"would take {', '.join(counts)}" + (f"; it failed: {row['error']}" if row["error"] else ""))
     for name, ids in row["superseded"].items():
-        told.append(f"\n{name}, something newer has landed: {', '.join(ids[:10])}{' …' if len(ids) > 10 else ''}")
+        shown = ", ".join(map(printable, ids[:10])) + (" …" if len(ids) > 10 else "")
+        told.append(f"\n{name}, something newer has landed: {shown}")
     return Text.assemble(*told)

@@ -4,7 +4,6 @@ The story itself is told by `reports/record_story.py`; what tables look like is 
 `reports/terminal.py`.
 """
 
-import json
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from graftport_dagster.records import JsonObject
 from graftport_dagster.reports.terminal import listing, section
-from graftport_dagster.reports.wording import moment, printable, words
+from graftport_dagster.reports.wording import moment, printable, printable_json, words
 
 _OUTCOMES = {"errored": "red", "unknown": "yellow", "held": "yellow", "skipped": "dim", "excluded": "dim"}
 
@@ -106,5 +105,5 @@ def _attempts(attempts: list[JsonObject]) -> RenderableType:
 def payload(value: object) -> Iterator[RenderableType]:
     """A payload as it is, below what it belongs to; nothing where there is none."""
     if value is not None:
-        text = printable(value) if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        text = printable(value) if isinstance(value, str) else printable_json(value)
         yield Padding(Text(text, style="dim"), (1, 0, 0, 0))

@@ -5,6 +5,7 @@ that came from a shop or a vendor passes before it is shown. Where the words sta
 decided in `markdown.py`, `page.py` and `cli/`.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def printable(text: str) -> str:
     """
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.encode(errors="backslashreplace").decode())
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
+
+
+def printable_json(value: object) -> str:
+    """A payload as JSON over several lines, whole, with controls escaped as JSON does."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def without_codes(resource_type: str, value: Any, name: str = "") -> Any:

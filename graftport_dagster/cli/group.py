@@ -4,6 +4,7 @@ Every refusal becomes one sentence on stderr, or with --json one object on stdou
 status; nothing else in this package catches errors. What the statuses mean is in `answers.py`.
 """
 
+import errno
 import importlib
 import sys
 import traceback
@@ -56,6 +57,7 @@ COMMANDS = {
     "simulator": ("simulator", "Serve a simulated Shopify store, or another simulated shop, until Ctrl-C."),
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Which argument or option a refusal is about, where its code says so.
 _FIELDS = {
     "NOT_ENDED": "run_id", "HAS_ENDED": "run_id", "BEING_RETRIED": "run_id", "NOTHING_TO_RETRY": "run_id",
@@ -114,9 +116,10 @@ def _answer_to(error: Exception, *, as_json: bool) -> ExitStatus:
     if isinstance(error, GraftportError):
         refuse(_field(error), [str(error)], as_json=as_json)
         return ExitStatus.REFUSED if isinstance(error, ConfigurationError) else ExitStatus.FAILED
-    if isinstance(error, OSError) and error.filename:
+    if isinstance(error, OSError) and (error.filename or error.errno in _FULL):
         # A full disk, a file that may not be written: the system's own words need no traceback.
-        refuse(str(error.filename), [f"{error.filename}: {error.strerror}."], as_json=as_json)
+        place = f"{error.filename}: " if error.filename else ""
+        refuse(str(error.filename or ""), [f"{place}{error.strerror}."], as_json=as_json)
         return ExitStatus.FAILED
     traceback.print_exception(error)
     refuse("", [f"Unexpected {type(error).__name__}: {error}"], as_json=as_json)

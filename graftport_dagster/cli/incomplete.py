@@ -13,7 +13,7 @@ from rich.text import Text
 
 from graftport_dagster import reports
 from graftport_dagster.cli.answers import ExitStatus, answer, json_option, refuse
-from graftport_dagster.cli.inputs import Word, asking, examples, migration_argument, reason_option
+from graftport_dagster.cli.inputs import HOW_MANY, Word, asking, examples, migration_argument, reason_option
 from graftport_dagster.cli.story import payload
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration
@@ -60,7 +60,7 @@ def incomplete() -> None:
 @type_option
 @click.option("--phase", type=Word(Phase, "phase"), metavar="PHASE", help="Only of extract, transform or load.")
 @click.option("--group", default="", metavar="G", help="Only CODE, CLASS:CODE or CLASS:CODE:PATH.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The oldest N.")
+@click.option("--limit", type=HOW_MANY, metavar="N", help="The oldest N.")
 @json_option
 def list_(
     *, migration: Migration, resource_type: ResourceType | None, phase: Phase | None, group: str, limit: int | None,

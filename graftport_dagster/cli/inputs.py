@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration, find_migration
@@ -100,13 +101,13 @@ class Moment(_Input):
         """The moment, with its zone."""
         if isinstance(value, datetime):
             return value
+        is_date = len(value.strip()) <= len("2026-11-21")
         try:
             moment = datetime.fromisoformat(value.strip())
-        except ValueError:
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return moment + timedelta(days=1) if self.end and is_date else moment
+        except (ValueError, OverflowError):
             self.refuse(f"{value} is no time; write for example 2026-11-21 or 2026-11-21T18:30+01:00.", param, ctx)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        is_date = len(value.strip()) <= len("2026-11-21")
-        return moment + timedelta(days=1) if self.end and is_date else moment
 
 
 def unknown(what: str, value: str, known: Sequence[str]) -> str:
@@ -144,6 +145,14 @@ def asking() -> str:
         return "command line"
 
 
+def given(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Refuses an option that was given empty, as by a variable that is not set: it would narrow nothing."""
+    if not value and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
+        raise WrongInputError(f"{param.opts[0]} is empty.", ctx=ctx, param=param)
+    return value
+
+
+HOW_MANY = click.IntRange(min=1, max=2**31 - 1)
 migration_argument = click.argument("migration", type=MigrationName(), metavar="SLUG")
 resource_type_argument = click.argument("resource_type", type=Word(ResourceType, "resource type"), metavar="TYPE")
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Kept beside what was done.")

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from graftport_dagster.cli.answers import answer, json_option
-from graftport_dagster.cli.inputs import examples, migration_argument
+from graftport_dagster.cli.inputs import examples, given, migration_argument
 from graftport_dagster.migration import Migration
 from graftport_dagster.records import JsonObject
 from graftport_dagster.reports.terminal import listing
@@ -23,9 +23,9 @@ from graftport_dagster.store.place import open_store
     )
 )  # fmt: skip
 @migration_argument
-@click.option("--older-than", type=click.IntRange(min=1), metavar="DAYS",
+@click.option("--older-than", type=click.IntRange(min=1, max=36_500), metavar="DAYS",
               help="Instead of the migration file's retention.keep_days.")  # fmt: skip
-@click.option("--customer", default="", metavar="ID_OR_EMAIL",
+@click.option("--customer", default="", callback=given, metavar="ID_OR_EMAIL",
               help="The personal data of this customer, whatever its age.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="All that was read, and made of it, whatever its age.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")

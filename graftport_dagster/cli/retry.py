@@ -139,6 +139,6 @@ def _ended(store: RecordStore, run_id: str, wait_seconds: float) -> Run | None:
         run = store.runs.find(run_id)
         if run is not None and run.result.is_final:
             return run
-        if time.monotonic() >= give_up:
+        if not time.monotonic() < give_up:
             return None
         time.sleep(_LOOK_SECONDS)

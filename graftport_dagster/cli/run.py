@@ -10,9 +10,11 @@ import click
 from graftport_dagster.cli.answers import json_option
 from graftport_dagster.cli.foreground import must_not_be_paused, run_and_tell
 from graftport_dagster.cli.inputs import (
+    HOW_MANY,
     FieldFilter,
     asking,
     examples,
+    given,
     migration_argument,
     must_be_enabled,
     phases_option,
@@ -40,9 +42,10 @@ from graftport_dagster.store.place import open_store
 @resource_types_option("Only these resource types; all that the migration moves unless given.")
 @click.option("--dry-run", is_flag=True, help="Do everything but the last write, and report what would be done.")
 @click.option("--live", is_flag=True, help="With --dry-run: read Shopify, so that differences are those of now.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N records of each type.")
+@click.option("--limit", type=HOW_MANY, metavar="N", help="Only the first N records of each type.")
 @click.option("--source-id", "source_ids", multiple=True, metavar="ID", help="Only this record; may be repeated.")
-@click.option("--error-group", default="", metavar="G", help="Only records with an open error CODE or CLASS:CODE.")
+@click.option("--error-group", default="", callback=given, metavar="G",
+              help="Only records with an open error CODE or CLASS:CODE.")  # fmt: skip
 @click.option("--conflict-strategy", type=click.Choice(["overwrite", "skip"]),
               help="For changed records that have landed; unless given, as the file says.")  # fmt: skip
 @click.option("--all-records", is_flag=True, help="Send every record again, not only what is pending.")

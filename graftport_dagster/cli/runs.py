@@ -13,7 +13,7 @@ from rich.text import Text
 
 from graftport_dagster import reports
 from graftport_dagster.cli.answers import answer, json_option
-from graftport_dagster.cli.inputs import MigrationName, Moment, examples, migration_argument, unknown
+from graftport_dagster.cli.inputs import HOW_MANY, MigrationName, Moment, examples, migration_argument, unknown
 from graftport_dagster.cli.status import paused_line, paused_schedules
 from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import Migration, survey
@@ -41,7 +41,7 @@ _FIGURES = ("created", "updated", "skipped", "errors")
 @click.option("--open", "unresolved", is_flag=True, help="Only what did not end well and no later run has made good.")
 @click.option("--from", "since", type=Moment(), help="Started at this time or later (ISO 8601, UTC).")
 @click.option("--to", "until", type=Moment(end=True), help="Started before this time; a date means its end.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="The newest N.")
+@click.option("--limit", type=HOW_MANY, default=50, show_default=True, metavar="N", help="The newest N.")
 @json_option
 def runs(
     *, migration: Migration | None, every: bool, platform: str | None, failed: bool, unresolved: bool,

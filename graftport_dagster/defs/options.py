@@ -150,7 +150,7 @@ class OptionsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def _check(self) -> None:
         # Not as constraints of the fields: Dagster would answer with pydantic's error and a stack.
-        if self.limit is not None and self.limit < 1:
+        if self.limit is not None and not 1 <= self.limit < 2**31:
             raise ConfigurationError(f"{self.limit} is no number of records.", path="limit", hint="Write 1 or more.")
         for name, given, choices in (
             ("phases", self.phases, PhaseChoice), ("resource_types", self.resource_types, ResourceTypeChoice),

@@ -50,7 +50,7 @@ def test_without_a_command_the_help_is_shown(graftport: Invoke) -> None:
         (("errors", "shop", "--resource-type", "product"), "There is no resource type product. Did you mean products?"),
         (("errors", "shop", "--phase", "transfrom"), "There is no phase transfrom. Did you mean transform?"),
         (("runs", "--from", "yesterday"), "yesterday is no time; write for example 2026-11-21"),
-        (("runs", "--limit", "0"), "0 is not in the range x>=1."),
+        (("runs", "--limit", "0"), "0 is not in the range 1<=x<=2147483647."),
         (("runs", "--lmit", "3"), "No such option '--lmit'."),
         (("runs", "shop", "--all"), "Give SLUG, --all or --platform, one of them."),
         (("runs", "--platform", "magneto"), "Did you mean magento?"),

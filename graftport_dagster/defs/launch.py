@@ -115,15 +115,20 @@ def _forwarding(process: subprocess.Popen[str]) -> Iterator[list[int]]:
     Yields those that came, while they come.
     """
     received: list[int] = []
+    hang_up = getattr(signal, "SIGHUP", None)
 
     def forward(number: int, _: FrameType | None) -> None:
         received.append(number)
         if len(received) == 1:
-            process.send_signal(number)
+            # Of a terminal that is gone Dagster knows nothing: it would die of it at once.
+            process.send_signal(signal.SIGINT if number == hang_up else number)
         elif process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
 
     numbers = [getattr(signal, name) for name in _FORWARDED if hasattr(signal, name)]
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_IGN:
+        # Under nohup.
+        numbers.remove(hang_up)
     before = {number: signal.signal(number, forward) for number in numbers}
     try:
         yield received

@@ -245,13 +245,16 @@ def test_launch_says_when_dagster_stopped_before_the_run_began(project: Any, mon
     assert "shop_nothing" in stream.getvalue()
 
 
-def test_launch_passes_signals_on_and_gives_handlers_back(slow_project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_launch_passes_signals_on_and_gives_handlers_back(
+    slow_project: Any, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
 
     def interrupt() -> None:
         wait_until(lambda: slow_project.objects("Product"))
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
@@ -259,4 +262,20 @@ def test_launch_passes_signals_on_and_gives_handlers_back(slow_project: Any, mon
     thread.join()
     assert done.run is not None
     assert (done.run.result, done.exit_status) == ("canceled", 1)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
+
+
+def test_a_run_started_with_nohup_outlives_its_terminal(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    class Closing(io.StringIO):
+        def write(self, text: str) -> int:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return super().write(text)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        done = launch("shop", RunOptions(resource_types=(REDIRECTS,)), stream=Closing())
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (done.is_stopped, done.exit_status) == (False, 0)

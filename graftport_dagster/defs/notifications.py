@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from graftport_dagster.defs.layout import Layout
-from graftport_dagster.reports.channels import send
+from graftport_dagster.reports.channels import CHANNELS, send
 from graftport_dagster.reports.notices import healed, notices
 from graftport_dagster.store.place import open_store
 
@@ -42,13 +42,13 @@ def build_notifications(layout: Layout) -> dg.SensorDefinition:
 
 @dataclass
 class Tick:
-    """What is remembered between ticks: until when runs were looked at, what was told, what waits for the digest."""
+    """What is remembered between ticks: until when runs were looked at, what was told, what each channel is still to get."""
 
     now: datetime
     since: datetime
     sent_at: datetime | None
     told: list[str]
-    waiting: list[str]
+    unsent: dict[str, list[str]]
 
     @classmethod
     def of(cls, cursor: str | None, now: datetime) -> "Tick":
@@ -57,7 +57,7 @@ class Tick:
         sent_at = kept.get("sent_at")
         return cls(
             now, datetime.fromisoformat(kept["since"]) if "since" in kept else now,
-            datetime.fromisoformat(sent_at) if sent_at else None, kept.get("told", []), kept.get("waiting", []),
+            datetime.fromisoformat(sent_at) if sent_at else None, kept.get("told", []), kept.get("unsent", {}),
         )  # fmt: skip
 
     def cursor(self) -> str:
@@ -65,7 +65,7 @@ class Tick:
         return json.dumps(
             {
                 "since": self.since.isoformat(), "sent_at": self.sent_at.isoformat() if self.sent_at else None,
-                "told": self.told[-_REMEMBERED:], "waiting": self.waiting,
+                "told": self.told[-_REMEMBERED:], "unsent": self.unsent,
             }
         )  # fmt: skip
 
@@ -79,15 +79,20 @@ class Tick:
         for notice in found:
             if notice.key not in self.told:
                 self.told.append(notice.key)
-                self.waiting.append(notice.text)
+                for name in CHANNELS:
+                    self.unsent.setdefault(name, []).append(notice.text)
                 context.log.info(notice.text)
         self.since = self.now
-        if not self.waiting:
+        count = max(map(len, self.unsent.values()), default=0)
+        if not count:
             return "Nothing new to tell."
         window = timedelta(minutes=layout.migration.notifications.digest_minutes)
         if self.sent_at is not None and self.now < self.sent_at + window:
-            return f"{len(self.waiting)} notices wait for the digest at {(self.sent_at + window):%H:%M} UTC."
-        if problems := send(layout.migration, self.waiting):
-            return f"Not told, and tried again: {'; '.join(problems)}"
-        count, self.waiting, self.sent_at = len(self.waiting), [], self.now
-        return f"Told {count}."
+            return f"{count} notices wait for the digest at {(self.sent_at + window):%H:%M} UTC."
+        answers = send(layout.migration, self.unsent)
+        self.unsent = {name: lines for name, lines in self.unsent.items() if answers.get(name)}
+        problems = [f"{name}: {why}" for name, why in answers.items() if why]
+        # What one channel took it does not get again because another one is down.
+        if not problems or len(problems) < len(answers):
+            self.sent_at = self.now
+        return f"Not told, and tried again: {'; '.join(problems)}" if problems else f"Told {count}."

@@ -4,7 +4,7 @@ Secrets are resolved at each sending and are in no message. What is told is in `
 """
 
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 
 import requests
@@ -17,27 +17,33 @@ from graftport_dagster.settings import resolve_secret
 _SECONDS = 15.0
 
 
-def send(migration: Migration, lines: Sequence[str]) -> list[str]:
-    """Tells all lines in one message per channel; what could not be sent, as sentences without secrets."""
-    problems = []
+CHANNELS = ("webhook", "mail")
+
+
+def send(migration: Migration, waiting: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Tells each channel its lines in one message; by channel that there is, why it did not take them, or ""."""
     settings = migration.notifications
-    try:
-        if settings.webhook is not None:
-            _webhook(resolve_secret(settings.webhook.url, base=migration.folder), lines)
-    except GraftportError as error:
-        problems.append(f"webhook: {error}")
-    try:
-        if settings.mail is not None:
-            _mail(migration, settings.mail, lines)
-    except GraftportError as error:
-        problems.append(f"mail: {error}")
+    tell: dict[str, Callable[[Sequence[str]], None]] = {}
+    if (webhook := settings.webhook) is not None:
+        tell["webhook"] = lambda lines: _webhook(resolve_secret(webhook.url, base=migration.folder), lines)
+    if (mail := settings.mail) is not None:
+        tell["mail"] = lambda lines: _mail(migration, mail, lines)
+    problems = {}
+    for name in tell:
+        if lines := waiting.get(name):
+            try:
+                tell[name](lines)
+                problems[name] = ""
+            except GraftportError as error:
+                problems[name] = str(error)
     return problems
 
 
 def _webhook(url: str, lines: Sequence[str]) -> None:
     try:
         with requests.Session() as session:
-            answer = session.post(url, json={"text": "\n".join(lines)}, timeout=_SECONDS)
+            # A page to log in at would take anything for told.
+            answer = session.post(url, json={"text": "\n".join(lines)}, timeout=_SECONDS, allow_redirects=False)
     except requests.RequestException as error:
         # Its words carry the address, which is a secret.
         raise UnreachableError(f"not reached ({type(error).__name__}).") from None

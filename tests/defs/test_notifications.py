@@ -26,6 +26,13 @@ class Hook(BaseHTTPRequestHandler):
         server: Any = self.server
         server.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
         self.send_response(server.status)
+        if server.status == 302:
+            self.send_header("Location", "/login")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        """The page at which one would have to log in."""
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -159,6 +166,25 @@ def test_what_could_not_be_sent_is_kept_and_the_address_is_told_to_nobody(told: 
     told.hook.status = 200
     assert go_on(told) == "Told 1."
     assert "secret-part" not in told.cursor
+
+
+def test_a_webhook_that_sends_on_to_a_page_has_not_been_told(told: Any) -> None:
+    told.hook.status = 302
+    ran(told, "run-1")
+    assert go_on(told) == "Not told, and tried again: webhook: answered HTTP 302."
+
+
+def test_what_one_channel_took_it_does_not_get_again_because_the_other_is_down(told: Any, mail: Any) -> None:
+    port, down = mail.server_address[1], 1
+    server = "mail: {host: 127.0.0.1, port: %s, security: none, sender: a@example.com, to: [b@example.com]}"
+    told.configure(", " + server % down)
+    ran(told, "run-1")
+    for _ in range(3):
+        assert "mail: 127.0.0.1 did not take it" in go_on(told, minutes=20)
+    assert (len(told.hook.got), len(mail.got)) == (1, 0)
+    told.configure(", " + server % port)
+    assert go_on(told, minutes=20) == "Told 1."
+    assert (len(told.hook.got), len(mail.got)) == (1, 1)
 
 
 def test_records_open_for_long_and_schedules_that_paused_are_told_of_once(told: Any) -> None:

@@ -42,7 +42,7 @@ def build_notifications(layout: Layout) -> dg.SensorDefinition:
 
 @dataclass
 class Tick:
-    """What is remembered between ticks: until when runs were looked at, what was told, what each channel is still to get."""
+    """What is remembered between ticks: when runs were looked at, what was told, what channels are yet to get."""
 
     now: datetime
     since: datetime

@@ -4,6 +4,7 @@ Secrets are resolved at each sending and are in no message. What is told is in `
 """
 
 import smtplib
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from email.message import EmailMessage
 
@@ -57,11 +58,16 @@ def _mail(migration: Migration, mail: Mail, lines: Sequence[str]) -> None:
     message["Subject"] = f"Graftport {migration.slug}: {lines[0].partition(':')[0][:80]}{more}"
     message["From"], message["To"] = mail.sender, ", ".join(mail.to)
     message.set_content("\n\n".join(lines))
-    connect = smtplib.SMTP_SSL if mail.security == "tls" else smtplib.SMTP
+    # By itself smtplib gives the password to whoever answers, with any certificate.
+    context = ssl.create_default_context()
     try:
-        with connect(mail.host, mail.port, timeout=_SECONDS) as server:
+        with (
+            smtplib.SMTP_SSL(mail.host, mail.port, timeout=_SECONDS, context=context)
+            if mail.security == "tls"
+            else smtplib.SMTP(mail.host, mail.port, timeout=_SECONDS)
+        ) as server:
             if mail.security == "starttls":
-                server.starttls()
+                server.starttls(context=context)
             if mail.user:
                 server.login(mail.user, resolve_secret(mail.password or "", base=migration.folder))
             server.send_message(message)

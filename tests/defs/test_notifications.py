@@ -2,6 +2,7 @@
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,28 @@ from graftport_dagster.store.tables import incomplete_records
 
 PRODUCTS = ResourceType.PRODUCTS
 PERSONAL = "jane.doe@example.com lives at 12 Elm Street"
+
+
+# openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
+#     -addext subjectAltName=IP:127.0.0.1
+SELF_SIGNED = """
+-----BEGIN CERTIFICATE-----
+MIIBkDCCATagAwIBAgIUOTOkLqXsBkLNZlv9QGvo7V3E0CgwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyOTEzMzYzNFoYDzIxMjYxMTA1
+MTMzNjM0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAR7Nx/pb2QT8PC6zt+fsBScu8NkM9aeib52EIeIoPpc6zpjoxPP6Uu5
+1b7NP/7xKEMWt7uk+ZRgw1x03Jf5YRiio2QwYjAdBgNVHQ4EFgQUFhtAcHh2tO+R
+4ufYU99U4KLK7fswHwYDVR0jBBgwFoAUFhtAcHh2tO+R4ufYU99U4KLK7fswDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0gAMEUC
+IDUKzJHFq+uYdLZmzFbF/Kx3FeP/umgeyHN+ueql3e6VAiEA57wGuDEu0h218MV8
+sm4f1DloXSzsQsUEsZ1otHuTKRE=
+-----END CERTIFICATE-----
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg5hIEW/H1TBgk18Jf
+YSSGkX2A/hK7eF7PRKiy1OiZ1hehRANCAAR7Nx/pb2QT8PC6zt+fsBScu8NkM9ae
+ib52EIeIoPpc6zpjoxPP6Uu51b7NP/7xKEMWt7uk+ZRgw1x03Jf5YRii
+-----END PRIVATE KEY-----
+"""
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -216,6 +239,28 @@ def test_mail_goes_to_those_named(project: Any, mail: Any) -> None:
         "\r\n ", " "
     )
     assert "To: ops@example.com" in message
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_mail_server_that_proves_not_to_be_itself_gets_no_message(
+    project: Any, mail: Any, monkeypatch: pytest.MonkeyPatch, *, is_known: bool
+) -> None:
+    (project.folder / "own.pem").write_text(SELF_SIGNED, encoding="utf-8")
+    if is_known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(project.folder / "own.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(project.folder / "own.pem")
+    mail.socket = context.wrap_socket(mail.socket, server_side=True, do_handshake_on_connect=False)
+    text = (project.migrations / "shop.yaml").read_text(encoding="utf-8")
+    server = (
+        f"host: 127.0.0.1, port: {mail.server_address[1]}, security: tls, sender: a@example.com, to: [b@example.com]"
+    )
+    project.write("shop.yaml", text + f"notifications: {{mail: {{{server}}}}}\n")
+    project.cursor = tick(project, None).cursor
+    ran(project, "run-1")
+    told_so = "Told 1." if is_known else "Not told, and tried again: mail: 127.0.0.1 did not take it (SSLCertVerific"
+    assert go_on(project).startswith(told_so)
+    assert len(mail.got) == is_known
 
 
 def test_a_mail_server_that_is_not_there_is_said_to_be(project: Any) -> None:

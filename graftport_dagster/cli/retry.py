@@ -117,13 +117,16 @@ def cancel(*, run_id: str, wait_seconds: float, as_json: bool) -> None:
             raise ConfigurationError(f"Run {run.run_id} has ended: {words(run.result)}.", code="HAS_ENDED")
         if run is not None:
             store.runs.ask_to_cancel(run.run_id, asking())
-        told_dagster = cancel_in_dagster(run.run_id if run else run_id)
-        if run is None and not told_dagster:
+        status = cancel_in_dagster(run.run_id if run else run_id)
+        if run is None and not status:
             run = find_run(store, run_id)
+        if run is None and status in ("SUCCESS", "FAILURE"):
+            raise ConfigurationError(f"Run {run_id} has ended: {status.lower()}.", code="HAS_ENDED")
         ended = _ended(store, run.run_id, wait_seconds) if run else None
+    is_canceled = run is None and status == "CANCELED"
     told: JsonObject = {
         "run_id": run.run_id if run else run_id, "asked": True,
-        "result": str(ended.result) if ended else str(Result.CANCELED if run is None else Result.RUNNING),
+        "result": str(ended.result if ended else Result.CANCELED if is_canceled else Result.RUNNING),
     }  # fmt: skip
     line = f"Run {told['run_id']} " + (
         "is asked to stop; it has not ended yet."

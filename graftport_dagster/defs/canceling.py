@@ -6,13 +6,14 @@ waits in the queue never begins. That our record of it says so too is the caller
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import dagster as dg
 
 from graftport_dagster.defs.conclusion import conclude_dead
 from graftport_dagster.defs.layout import MIGRATION_TAG, Layout
+from graftport_dagster.errors import ConfigurationError
 from graftport_dagster.migration import find_migration
 
 _WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
@@ -32,19 +33,22 @@ def instance_here() -> Iterator[dg.DagsterInstance | None]:
         yield None
 
 
-def cancel_in_dagster(run_id: str) -> bool:
-    """Marks the run as canceling, or as canceled where it has not begun; False where Dagster does not know it.
+def cancel_in_dagster(run_id: str) -> str:
+    """Marks the run as canceling, or as canceled where it has not begun; its status then, "" where Dagster has none.
 
     A run whose process is gone is ended at once.
     """
     with instance_here() as instance:
         run = instance.get_run_by_id(run_id) if instance else None
         if instance is None or run is None:
-            return False
+            return ""
         if run.status in _WAITING:
             instance.report_run_canceled(run, "Canceled before it began.")
         elif run.status in _GOES_ON:
             instance.report_run_canceling(run, "graftport cancel")
-        if slug := run.tags.get(MIGRATION_TAG):
-            conclude_dead(instance, Layout(find_migration(slug)), run_id)
-        return True
+        # What is wrong with the file meanwhile keeps nobody from stopping the run.
+        with suppress(ConfigurationError):
+            if slug := run.tags.get(MIGRATION_TAG):
+                conclude_dead(instance, Layout(find_migration(slug)), run_id)
+        now = instance.get_run_by_id(run_id)
+        return now.status.value if now else ""

@@ -7,7 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
+from click.testing import CliRunner
+
+from graftport_dagster.cli import main
 
 CONSOLE = [sys.executable, "-m", "graftport_dagster.cli"]
 BAD = "sku,title,price,collection\nA1,Tarp,10.00,\nA2,BAD,20.00,\n"
@@ -115,6 +119,27 @@ def wait_for_a_product(project: Any) -> str:
     with project.store() as store:
         (run,) = store.runs.list("shop")
     return str(run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "result"),
+    [("NOT_STARTED", "CANCELED", "canceled"), ("STARTED", "CANCELING", "running"), ("FAILURE", "FAILURE", None)],
+)
+def test_cancel_says_of_a_run_that_only_dagster_knows_how_it_stands(
+    project: Any, before: str, after: str, result: str | None
+) -> None:
+    job = project.definitions().resolve_job_def("shop_load")
+    with dg.DagsterInstance.from_config(str(project.folder)) as instance:
+        run = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus(before), tags={"graftport/migration": "shop"}
+        )  # fmt: skip
+        project.write("shop.yaml", "source: {type: nothing}\n")
+        told = CliRunner().invoke(main, ["cancel", run.run_id, "--json"])
+        assert told.exit_code == (0 if result else 2), told.output
+        assert json.loads(told.stdout).get("result") == result
+        now = instance.get_run_by_id(run.run_id)
+        assert now is not None
+        assert now.status.value == after
 
 
 def test_a_run_that_nobody_knows_is_refused(project: Any) -> None:

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from graftport_dagster.mappings import Mapping
+from graftport_dagster.mappings.registry import text_of
+from graftport_dagster.migration import Migration
 from graftport_dagster.records import ResourceType
+from graftport_dagster.shopify.payload import check
+from graftport_dagster.source_settings import FilesSettings
 
 CUSTOMERS, ORDERS, PRODUCTS = ResourceType.CUSTOMERS, ResourceType.ORDERS, ResourceType.PRODUCTS
 World = Any
@@ -352,3 +358,47 @@ def test_a_rehearsal_counts_the_calls_of_shipments_and_refunds(world: World) -> 
     world.rehearse(ORDERS)
     assert world.verdicts[-1]["verdict"] == "skip"
     assert world.verdicts[-1]["reason"] == "immutable in Shopify: lineItems"
+
+
+def packaged(platform: str, row: dict[str, Any]) -> dict[str, Any]:
+    """What the packaged mapping of a platform makes of an order."""
+    migration = Migration(slug="m", folder=Path("/nowhere"), source=FilesSettings(platform=platform))
+    mapping = Mapping.compile(text_of(migration, ORDERS).text, name="orders.jsonata")
+    bindings = {"settings": {}, "publications": [], "platform": platform, "now": "2026-06-15T12:00:00+00:00"}
+    envelope, problems = check(ORDERS, mapping.evaluate(row, bindings, record_id="1").value)
+    assert problems == []
+    return envelope
+
+
+def in_both(shop: str, presentment: str) -> dict[str, Any]:
+    return {"shopMoney": {"amount": shop, "currencyCode": "USD"},
+            "presentmentMoney": {"amount": presentment, "currencyCode": "EUR"}}  # fmt: skip
+
+
+def test_a_refund_of_a_shopify_order_paid_in_another_currency_lands_to_the_cent(world: World) -> None:
+    item = {
+        "id": "gid://shopify/LineItem/5",
+        "title": "Bag",
+        "quantity": 2,
+        "originalUnitPriceSet": in_both("11.00", "10.00"),
+    }
+    paid = {"id": "gid://shopify/OrderTransaction/7", "kind": "SALE", "status": "SUCCESS", "gateway": "manual",
+            "amountSet": in_both("27.50", "25.00")}  # fmt: skip
+    back = {"id": "gid://shopify/OrderTransaction/8", "kind": "REFUND", "status": "SUCCESS", "gateway": "manual",
+            "amountSet": in_both("13.75", "12.50"), "parentTransaction": {"id": paid["id"]}}  # fmt: skip
+    row = {
+        "id": "gid://shopify/Order/1", "name": "#1", "currencyCode": "USD", "presentmentCurrencyCode": "EUR",
+        "taxesIncluded": True, "totalPriceSet": in_both("27.50", "25.00"), "lineItems": [item],
+        "transactions": [paid, back],
+        "shippingLines": [{"title": "Post", "discountedPriceSet": in_both("5.50", "5.00")}],
+        "refunds": [{
+            "id": "gid://shopify/Refund/9", "transactions": [back], "totalRefundedSet": in_both("13.75", "12.50"),
+            "refundLineItems": [{"lineItem": {"id": item["id"]}, "quantity": 1}],
+            "refundShippingLines": [{"subtotalAmountSet": in_both("2.75", "2.50")}],
+        }],
+    }  # fmt: skip
+    world.stage(ORDERS, {"1": packaged("shopify", row)})
+    assert outcomes(world.load(ORDERS)) == {"created": 1}
+    (landed,) = world.objects("Order")
+    assert landed["refunds"][0]["totalRefundedSet"] == in_both("13.75", "12.5")
+    assert landed["netPaymentSet"] == in_both("13.75", "12.5")

@@ -130,6 +130,7 @@ def order(**fields: Any) -> JsonObject:
         "shipping_amount": 5, "base_shipping_amount": 6, "shipping_tax_amount": 0.95, "base_shipping_tax_amount": 1.14,
         "shipping_description": "Flat Rate", "tax_amount": 4.75, "discount_amount": -2, "base_discount_amount": -2.4,
         "coupon_code": "SAVE2", "grand_total": 27.75, "total_paid": 27.75, "base_total_paid": 33.3,
+        "base_to_order_rate": 0.8333, "base_grand_total": 33.3,
         "payment": {"method": "checkmo"}, "extension_attributes": {"shipping_assignments": [{"shipping": {
             "address": address, "method": "flatrate_flatrate"}}]},
     }  # fmt: skip
@@ -221,13 +222,33 @@ def test_a_line_whose_product_is_gone_is_a_custom_line() -> None:
     assert envelope["input"]["lineItems"][0]["title"] == "A"
 
 
-def test_gift_cards_and_store_credit_are_payments() -> None:
-    row = order(grand_total=7.75, total_paid=7.75)
-    row["extension_attributes"] |= {"gift_cards_amount": 15, "customer_balance_amount": 5}
+@pytest.mark.parametrize(
+    ("told", "card", "credit"),
+    [({"base_gift_cards_amount": 18, "base_customer_balance_amount": 6}, "18.00", "6.00"), ({}, "18.75", "6.25")],
+)
+def test_gift_cards_and_store_credit_are_payments_in_both_currencies(told: JsonObject, card: str, credit: str) -> None:
+    row = order(grand_total=7.75, total_paid=7.75, base_to_order_rate="0.8000")
+    row["extension_attributes"] |= {"gift_cards_amount": 15, "customer_balance_amount": 5, **told}
     envelope, codes = mapped(ResourceType.ORDERS, row)
     assert codes == []
-    paid = {one["gateway"]: one["amountSet"]["shopMoney"]["amount"] for one in envelope["input"]["transactions"]}
-    assert paid == {"checkmo": "33.30", "gift_card": "15.00", "store_credit": "5.00"}
+    paid = {one["gateway"]: one["amountSet"] for one in envelope["input"]["transactions"]}
+    assert paid["checkmo"]["shopMoney"] == {"amount": "33.30", "currencyCode": "EUR"}
+    assert paid["gift_card"] == {
+        "shopMoney": {"amount": card, "currencyCode": "EUR"},
+        "presentmentMoney": {"amount": "15.00", "currencyCode": "CHF"},
+    }
+    assert paid["store_credit"] == {
+        "shopMoney": {"amount": credit, "currencyCode": "EUR"},
+        "presentmentMoney": {"amount": "5.00", "currencyCode": "CHF"},
+    }
+
+
+def test_an_order_without_a_rate_is_kept_in_the_currency_that_was_paid_and_says_so() -> None:
+    envelope, codes = mapped(ResourceType.ORDERS, order(base_to_order_rate=None, base_grand_total=None))
+    assert codes == ["RATE_UNKNOWN"]
+    given = envelope["input"]
+    assert (given["currency"], given["presentmentCurrency"]) == ("CHF", "CHF")
+    assert given["lineItems"][0]["priceSet"] == {"shopMoney": {"amount": "10.00", "currencyCode": "CHF"}}
 
 
 def test_credit_memos_refund_the_invoice_they_belong_to() -> None:

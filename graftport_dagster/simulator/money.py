@@ -4,7 +4,7 @@ What lives here: an amount in the shop's and the customer's currency, and arithm
 added up to what is `order_totals.py`'s.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Any
@@ -64,6 +64,20 @@ def given(bag: Any) -> Money:
     shop = amount(bag["shopMoney"]["amount"])
     presentment = bag.get("presentmentMoney")
     return Money(shop, amount(presentment["amount"]) if presentment else shop)
+
+
+def misnamed(given: Any, currencies: Currencies, path: list[str | int]) -> Iterator[list[str | int]]:
+    """Where money bags within an input name another currency than the order's of that side."""
+    if isinstance(given, list):
+        for index, it in enumerate(given):
+            yield from misnamed(it, currencies, [*path, index])
+    if not isinstance(given, dict):
+        return
+    for side, currency in (("shopMoney", currencies.shop), ("presentmentMoney", currencies.presentment)):
+        if (given.get(side) or {}).get("currencyCode", currency) != currency:
+            yield [*path, side, "currencyCode"]
+    for name, it in given.items():
+        yield from misnamed(it, currencies, [*path, name])
 
 
 def total(amounts: Iterable[Money]) -> Money:

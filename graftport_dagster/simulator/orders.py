@@ -2,7 +2,8 @@
 
 What lives here: orderCreate, orderUpdate, orderClose, orderCancel, orderDelete, how orders are found,
 and their queries. Their parts are made in `order_lines.py` and added up in `order_totals.py`; fulfilments and
-refunds have modules of their own; fields that are not kept are in `order_fields.py`.
+refunds have modules of their own; fields that are not kept are in `order_fields.py`. What Shopify says to an amount in
+another currency than the order's was not recorded.
 """
 
 from collections.abc import Iterable
@@ -81,10 +82,18 @@ def _errors(call: Call, given: Object) -> list[Object]:
         errors.append(user_error(["order", "taxLines"], message, "INVALID"))
     if len([it for it in (given.get("discountCode") or {}).values() if it]) > 1:
         errors.append(user_error(["order", "discountCode"], "Only one discount code can be given.", "INVALID"))
+    message = "Currency must be the one that the order is in"
+    wrong = money.misnamed(given, _currencies(call, given), ["order"])
+    errors.extend(user_error(path, message, "INVALID") for path in wrong)
     if given.get("customerId") is not None and given.get("customer") is not None:
         message = "Only one of customerId and customer can be given."
         errors.append(user_error(["order"], message, "REDUNDANT_CUSTOMER_FIELDS"))
     return errors
+
+
+def _currencies(call: Call, given: Object) -> Currencies:
+    shop = given.get("currency") or call.settings.currency
+    return Currencies(shop, given.get("presentmentCurrency") or shop)
 
 
 def _line_errors(call: Call, given: Object, path: list[str | int]) -> list[Object]:
@@ -120,7 +129,7 @@ def _new(call: Call, given: Object) -> Object:
     now = call.state.now()
     gid = call.state.new_id("Order")
     number = 1000 + int(call.state.new_id("_OrderNumber").rpartition("/")[2]) % 1_000_000_000
-    currency = given.get("currency") or call.settings.currency
+    both = _currencies(call, given)
     name = given.get("name") or f"#{number}"
     return {
         "id": gid, "name": name, "number": number, "createdAt": now, "updatedAt": now,
@@ -128,8 +137,8 @@ def _new(call: Call, given: Object) -> Object:
         "cancellation": None, "email": given.get("email"), **{it: given.get(it) for it in _COPIED},
         "closed": given.get("closedAt") is not None, "confirmed": True, "confirmationNumber": None,
         "tags": tags(given.get("tags") or ()), "test": given.get("test", False),
-        "taxesIncluded": given.get("taxesIncluded", False), "taxExempt": False, "currencyCode": currency,
-        "presentmentCurrencyCode": given.get("presentmentCurrency") or currency,
+        "taxesIncluded": given.get("taxesIncluded", False), "taxExempt": False, "currencyCode": both.shop,
+        "presentmentCurrencyCode": both.presentment,
         "customAttributes": order_lines.attributes(given.get("customAttributes")),
         "customerAcceptsMarketing": given.get("buyerAcceptsMarketing") or False, "customerId": None,
         "billingAddress": _address(call, given.get("billingAddress")), "referrerUrl": given.get("referringSite"),

@@ -94,6 +94,23 @@ def test_both_currencies_are_kept(shop: Any) -> None:
     }
 
 
+def test_an_amount_in_another_currency_than_the_order_s_is_refused(shop: Any) -> None:
+    francs = {"amount": "9.00", "currencyCode": "CHF"}
+    given = {
+        "presentmentCurrency": "EUR",
+        "lineItems": [{**line(), "priceSet": {**usd("10.00"), "presentmentMoney": francs}}],
+        "transactions": [{**sale("9.00"), "amountSet": {"shopMoney": francs}}],
+    }  # fmt: skip
+    payload = shop.mutate("orderCreate", {"order": given}, "order { id } userErrors { field code }")
+    assert [it["field"] for it in payload["userErrors"]] == [
+        ["order", "lineItems", "0", "priceSet", "presentmentMoney", "currencyCode"],
+        ["order", "transactions", "0", "amountSet", "shopMoney", "currencyCode"],
+    ]
+    own = {"shopMoney": francs}
+    order = create(shop, currency="CHF", lineItems=[{**line(), "priceSet": own}])
+    assert order["totalPriceSet"]["shopMoney"] == {"amount": "9.0", "currencyCode": "CHF"}
+
+
 def test_what_was_paid_says_how_far_an_order_is_paid(shop: Any) -> None:
     cases: list[tuple[dict[str, Any], str | None]] = [
         ({}, None), ({"transactions": [sale("4.00")]}, "PARTIALLY_PAID"),

@@ -19,7 +19,13 @@ _MOST_REQUIRED = {"quantity": 2**31 - 1, "subtotal": 10**18}
 
 def problems_of(call: Call, before: Object, given: Object, argument: str, *, is_new: bool) -> list[Problem]:
     """What is wrong, as (path below the argument, message, code)."""
-    problems = [*_combining(given, argument), *_texts(given, is_new=is_new), *_minimum(given)]
+    is_bxgy = argument == "bxgyCodeDiscount"
+    problems = [*_combining(given, argument)]
+    if is_bxgy and _is_all(given, "customerGets"):
+        problems.append((["customerGets"], "Items in 'customer get' cannot be set to all", "INVALID"))
+    problems += [*_texts(given, is_new=is_new), *_minimum(given)]
+    if is_bxgy and _is_all(given, "customerBuys"):
+        problems.append((["customerBuys", "items"], "Items in 'customer buys' must be defined", "BLANK"))
     problems += _dates(before, given)
     if given.get("context") is not None and given.get("customerSelection") is not None:
         problems.append((["context"], "Only one of context or customerSelection can be provided.", "INVALID"))
@@ -27,9 +33,13 @@ def problems_of(call: Call, before: Object, given: Object, argument: str, *, is_
     for side in ("customerBuys", "customerGets"):
         if given.get(side) is not None:
             known = before[side].get("items") or {}
-            problems += _side(call, given[side], side, known, is_bxgy=argument == "bxgyCodeDiscount")
+            problems += _side(call, given[side], side, known, is_bxgy=is_bxgy)
     problems += _uses(given)
     return problems
+
+
+def _is_all(given: Object, side: str) -> bool:
+    return ((given.get(side) or {}).get("items") or {}).get("all") is True
 
 
 def contradictions(given: Object) -> Iterator[str]:

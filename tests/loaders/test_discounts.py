@@ -27,11 +27,13 @@ def basic(code: str = "TEN", *, codes: Any = None, items: Any = None, **more: An
 
 
 def bxgy(code: str = "B3G1") -> dict[str, Any]:
+    """Of the product `0`: Shopify takes none of any product."""
     gets = {"discountOnQuantity": {"quantity": "1", "effect": {"percentage": 1.0}}}
+    items = {"products": {"productsToAdd": [{"$ref": {"resource_type": "products", "source_id": "0"}}]}}
     return {"input": {"bxgyCodeDiscount": {
         "title": code, "code": code, "startsAt": "2024-01-01T00:00:00Z", "context": {"all": "ALL"},
-        "customerBuys": {"items": {"all": True}, "value": {"quantity": "3"}},
-        "customerGets": {"items": {"all": True}, "value": gets}, "usesPerOrderLimit": 1,
+        "customerBuys": {"items": items, "value": {"quantity": "3"}},
+        "customerGets": {"items": items, "value": gets}, "usesPerOrderLimit": 1,
     }}}  # fmt: skip
 
 
@@ -60,7 +62,9 @@ def merchant_makes(world: World, code: str) -> str:
     return str(world.graphql(query, d=given)["discountCodeBasicCreate"]["codeDiscountNode"]["id"])
 
 
-def test_each_kind_lands_in_one_call_and_a_second_load_sends_nothing(world: World) -> None:
+def test_each_kind_lands_in_one_call_and_a_second_load_sends_nothing(world: World, make_product: Any) -> None:
+    world.stage(ResourceType.PRODUCTS, {"0": make_product("Bag")})
+    world.load(ResourceType.PRODUCTS)
     world.stage(DISCOUNTS, {"1": basic(), "2": bxgy(), "3": free()})
     assert outcomes(world.load(DISCOUNTS)) == {"created": 3}
     kinds = {title: node["kind"] for title, node in nodes(world).items()}

@@ -21,9 +21,8 @@ def basic(code: str = "TEN", **more: Any) -> dict[str, Any]:
 def bxgy(code: str = "B3G1", **more: Any) -> dict[str, Any]:
     return {
         "title": "B3G1", "code": code, "startsAt": START, "context": {"all": "ALL"},
-        "customerBuys": {"items": ALL, "value": {"quantity": "3"}},
-        "customerGets": {"items": ALL, "value": {"discountOnQuantity": {"quantity": "1", "effect": {"percentage": 1}}}},
-        **more,
+        "customerBuys": {"value": {"quantity": "3"}},
+        "customerGets": {"value": {"discountOnQuantity": {"quantity": "1", "effect": {"percentage": 1}}}}, **more,
     }  # fmt: skip
 
 
@@ -49,8 +48,9 @@ def _ratios(gets: bool) -> list[dict[str, Any]]:
     changes: list[dict[str, Any]] = []
     for quantity in ("0", "100000"):
         value = {"discountOnQuantity": {"quantity": quantity, "effect": {"percentage": 1}}}
-        changes.append({"customerGets": {"items": ALL, "value": value}} if gets else
-                       {"customerBuys": {"items": ALL, "value": {"quantity": quantity}}})  # fmt: skip
+        changes.append(
+            {"customerGets": {"value": value}} if gets else {"customerBuys": {"value": {"quantity": quantity}}}
+        )
     return changes
 
 
@@ -151,3 +151,14 @@ EXCUSED = {"Allocation limit must be less than or equal to": "refused before as 
 @pytest.mark.parametrize("mutation", sorted(PROVOKE))
 def test_recorded_errors_of_discounts_are_answered_in_the_same_words(shop: Any, recorded: Any, mutation: str) -> None:
     assert recorded.missing(mutation, PROVOKE[mutation](shop), EXCUSED) == []
+
+
+def test_buying_any_product_or_getting_any_is_refused_in_recorded_words(shop: Any) -> None:
+    value = bxgy()
+    value["customerBuys"]["items"] = value["customerGets"]["items"] = ALL
+    errors = shop.errors("discountCodeBxgyCreate", {"bxgyCodeDiscount": {**value, "title": ""}})
+    assert [(it["field"][1:], it["message"], it["code"]) for it in errors] == [
+        (["customerGets"], "Items in 'customer get' cannot be set to all", "INVALID"),
+        (["title"], "Title can't be blank", "BLANK"),
+        (["customerBuys", "items"], "Items in 'customer buys' must be defined", "BLANK"),
+    ]

@@ -391,6 +391,13 @@ def test_lines_name_their_variant_and_gone_ones_are_custom() -> None:
     assert warnings == ["PRODUCT_GONE"]
 
 
+def test_goods_need_shipping_and_fees_do_not() -> None:
+    """An order says of no line whether it was virtual, and Shopify takes a line that says nothing for one."""
+    fee = {"id": 81, "name": "Wrapping", "total": "2.00", "total_tax": "0.38", "taxes": [{"id": 1, "total": "0.38"}]}
+    envelope, _ = mapped(ResourceType.ORDERS, sold(line(), total="12.38", tax="1.98", fee_lines=[fee]))
+    assert [it["requiresShipping"] for it in envelope["input"]["lineItems"]] == [True, False]
+
+
 def test_a_fee_is_a_line_and_one_below_zero_a_discount_with_the_taxes_at_the_order() -> None:
     fee = {"id": 81, "name": "Wrapping", "total": "2.00", "total_tax": "0.38", "taxes": [{"id": 1, "total": "0.38"}]}
     rebate = {"id": 82, "name": "Loyal", "total": "-1.00", "total_tax": "-0.19", "taxes": [{"id": 1, "total": "-0.19"}]}

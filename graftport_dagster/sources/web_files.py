@@ -25,6 +25,7 @@ from graftport_dagster.errors import (
     FileTooLargeError,
     OutOfSpaceError,
     RemoteFaultError,
+    RemoteTimeoutError,
     StoppedError,
     TransientError,
 )
@@ -47,6 +48,9 @@ from graftport_dagster.sources.web_answers import (
 
 _PIECE = 1 << 18
 _TIMEOUT = (10.0, 60.0)
+# A download that gives less than so much in so long is given up.
+_SPAN_SECONDS = 60.0
+_LEAST_IN_SPAN = 1024
 _ATTEMPTS = 5
 _REDIRECTS = 8
 _LONGEST_RETRY_AFTER = 120.0
@@ -209,11 +213,10 @@ class WebFiles:
         part.note(response)
         try:
             with part.path.open("ab" if goes_on else "wb") as file:
-                for piece in response.raw.stream(_PIECE, decode_content=False):
+                for piece in self._pieces(response, address):
                     size += len(piece)
                     self._within_limit(size, address)
                     file.write(piece)
-                    self._raise_if_stopped()
         except OSError as error:
             if error.errno == 28:
                 raise OutOfSpaceError("The temporary disk is full.", hint="Free space, or set TMPDIR.") from error
@@ -225,6 +228,21 @@ class WebFiles:
                 f"{shown(address)} ended after {size} of {expected} bytes.", code="FILE_TRUNCATED",
                 hint="See whether the server, or what stands before it, cuts answers off.",
             )  # fmt: skip
+
+    def _pieces(self, response: requests.Response, address: str) -> Iterator[bytes]:
+        """What comes, as it comes: to wait for a whole piece would let a file trickle for hours, deaf to a stop."""
+        since, came = self._clock.now(), 0
+        while piece := response.raw.read1(_PIECE, decode_content=False):
+            yield piece
+            self._raise_if_stopped()
+            came += len(piece)
+            if self._clock.now() - since > _SPAN_SECONDS:
+                if came < _LEAST_IN_SPAN:
+                    raise RemoteTimeoutError(
+                        f"Of {shown(address)} less than {_LEAST_IN_SPAN >> 10} KB came in {_SPAN_SECONDS:g} seconds.",
+                        hint="See what slows the server or the way to it down, or fetch the file by hand.",
+                    )  # fmt: skip
+                since, came = self._clock.now(), 0
 
     def _settled(self, response: requests.Response, address: str, part: Path) -> Path:
         """The whole file under the name that says its format."""

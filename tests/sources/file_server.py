@@ -181,6 +181,12 @@ class Handler(BaseHTTPRequestHandler):
             200, self.content, Content_Disposition='attachment; filename="../../rows.jsonl"', Content_Type="text/html"
         )
 
+    def trickles(self) -> None:
+        self.send(200, b"", len(self.content))
+        for place in range(len(self.content)):
+            time.sleep(0.002)
+            self.wfile.write(self.content[place : place + 1])
+
     def slow(self) -> None:
         time.sleep(0.2)
         self.send(200, self.content)

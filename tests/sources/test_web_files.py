@@ -22,12 +22,15 @@ from graftport_dagster.errors import (
     ErrorClass,
     GraftportError,
     RemoteFaultError,
+    RemoteTimeoutError,
+    StoppedError,
     UnreachableError,
 )
 from graftport_dagster.records import ResourceType, SourceRecord
 from graftport_dagster.source_settings.files import FileSpec, FilesSettings
 from graftport_dagster.sources.files import FileSource
 from graftport_dagster.sources.rest_reader import Clock
+from graftport_dagster.sources.web_files import WebFiles
 
 CUSTOMERS = ResourceType.CUSTOMERS
 ROWS = "sku,name\n" + "".join(f"A-{number},Name {number}\n" for number in range(200))
@@ -35,8 +38,12 @@ ROWS = "sku,name\n" + "".join(f"A-{number},Name {number}\n" for number in range(
 
 def impatient() -> Clock:
     """Pauses take no time."""
-    moments = itertools.count(0, 1000)
-    return Clock(now=lambda: next(moments), sleep=lambda _: None, spread=lambda _: 0.0)
+    moments = [0.0]
+
+    def sleep(seconds: float) -> None:
+        moments[0] += seconds
+
+    return Clock(now=lambda: moments[0], sleep=sleep, spread=lambda _: 0.0)
 
 
 class Server:
@@ -123,6 +130,29 @@ def test_a_file_is_read_from_its_address(make: Make, habit: str) -> None:
     source = make(habit)
     assert count(source) == 200
     assert source.check()[0].ok
+
+
+def fetched(server: Server, folder: Path, clock: Clock, stop: Callable[[], bool]) -> Path:
+    web = WebFiles(10_000, base=folder, stop=stop, clock=clock, scratch=folder)
+    try:
+        return web.file(FileSpec(path=f"{server.url}/trickles/rows.csv"))
+    finally:
+        web.close()
+
+
+def test_a_file_that_trickles_is_given_up_and_one_that_comes_slowly_is_not(server: Server, tmp_path: Path) -> None:
+    moments = itertools.count(0, 10)
+    slow = Clock(now=lambda: next(moments), sleep=lambda _: None, spread=lambda _: 0.0)
+    with pytest.raises(RemoteTimeoutError, match="less than 1 KB came in 60 seconds"):
+        fetched(server, tmp_path, slow, lambda: False)
+    assert fetched(server, tmp_path, impatient(), lambda: False).name == "rows.csv"
+
+
+def test_a_stop_is_heard_while_a_file_trickles(server: Server, tmp_path: Path) -> None:
+    asked = itertools.count()
+    with pytest.raises(StoppedError):
+        fetched(server, tmp_path, impatient(), lambda: next(asked) > 20)
+    assert next(asked) < 40
 
 
 def test_what_is_fetched_is_for_this_user_alone(make: Make, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import orjson
 import requests
+from urllib3.exceptions import HTTPError
 
 from graftport_dagster.errors import (
     OutOfSpaceError,
@@ -39,6 +40,9 @@ _TRIES = 5
 _PAUSE_SECONDS = 1.0
 _TIMEOUTS = (10.0, 60.0)
 _PIECE = 1 << 20
+# A download that gives less than so much in so long is given up.
+_SPAN_SECONDS = 60.0
+_LEAST_IN_SPAN = 1024
 # Of statuses that refuse; an address that has run out is 400, 403, 404 or 410, as the file server likes.
 _NOT_NOW = frozenset({408, 429})
 # By how much Shopify's clock and ours may disagree.
@@ -133,8 +137,14 @@ def cancel(caller: Caller, gid: str) -> None:
     caller.call(document("bulk_operation_cancel"), {"id": gid}, repeatable=True)
 
 
-def fetch(url: str, into: Path, *, stop: Callable[[], bool], sleep: Callable[[float], None] = time.sleep) -> None:
-    """Writes a result file to the disk. Raises RemoteFaultError, code RESULTS_GONE, where it is not there any more."""
+def fetch(
+    url: str, into: Path, *, stop: Callable[[], bool], sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> None:  # fmt: skip
+    """Writes a result file to the disk; after a stop, one that does not come within a minute or two is given up.
+
+    Raises RemoteFaultError, code RESULTS_GONE, where it is not there any more.
+    """
     for left in reversed(range(_TRIES)):
         try:
             with requests.get(url, stream=True, timeout=_TIMEOUTS) as reply:
@@ -142,8 +152,8 @@ def fetch(url: str, into: Path, *, stop: Callable[[], bool], sleep: Callable[[fl
                     raise RemoteFaultError("The file of results is not there any more.", code=RESULTS_GONE)
                 reply.raise_for_status()
                 with into.open("wb") as file:
-                    file.writelines(reply.iter_content(_PIECE))
-        except requests.RequestException as error:
+                    file.writelines(_pieces(reply, stop, now))
+        except (requests.RequestException, HTTPError) as error:
             if not left or stop():
                 told = "could not be read" if isinstance(error, requests.HTTPError) else "did not come whole"
                 raise UnreachableError(
@@ -156,6 +166,18 @@ def fetch(url: str, into: Path, *, stop: Callable[[], bool], sleep: Callable[[fl
             raise OutOfSpaceError("There is no space for a bulk operation's file of results.") from error
         else:
             return
+
+
+def _pieces(reply: requests.Response, stop: Callable[[], bool], now: Callable[[], float]) -> Iterator[bytes]:
+    """What comes, as it comes: to wait for a whole piece would let a file trickle for hours."""
+    since, came = now(), 0
+    while piece := reply.raw.read1(_PIECE, decode_content=True):
+        yield piece
+        came += len(piece)
+        if now() - since > _SPAN_SECONDS:
+            if came < _LEAST_IN_SPAN or stop():
+                raise requests.Timeout
+            since, came = now(), 0
 
 
 def results(file: Path) -> Iterator[tuple[int, JsonObject]]:

@@ -1,7 +1,12 @@
 """What the lines of a bulk operation's results say, read as answers of calls."""
 
+import itertools
 import re
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,7 @@ from graftport_dagster.errors import (
     LoadRejectedError,
     RemoteFaultError,
     ThrottledError,
+    UnreachableError,
 )
 from graftport_dagster.shopify import bulk
 from graftport_dagster.shopify.client import read_line
@@ -76,6 +82,56 @@ def test_a_file_that_is_not_there_any_more_is_told_apart(simulator_url: str, tmp
     with pytest.raises(RemoteFaultError) as met:
         bulk.fetch(f"{simulator_url}/_uploads/bulk/none.jsonl", tmp_path / "results", stop=lambda: False)
     assert met.value.code == bulk.RESULTS_GONE
+
+
+class Trickle(BaseHTTPRequestHandler):
+    """Gives 3,000 bytes one by one."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "3000")
+        self.end_headers()
+        with suppress(ConnectionError):
+            for _ in range(3000):
+                time.sleep(0.0002)
+                self.wfile.write(b"x")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def trickling() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trickle)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/results.jsonl"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("step", "is_to_stop", "comes"), [(0.0, False, True), (0.0, True, True), (10.0, False, False), (0.03, True, False)]
+)
+def test_results_that_trickle_are_given_up(
+    trickling: str, tmp_path: Path, step: float, is_to_stop: bool, comes: bool
+) -> None:
+    moments = itertools.count(0.0, step)
+    into = tmp_path / "results"
+
+    def fetch() -> None:
+        bulk.fetch(
+            trickling, into, stop=lambda: is_to_stop, sleep=lambda _: None, now=lambda: float(next(moments))
+        )  # fmt: skip
+
+    if comes:
+        fetch()
+        assert into.stat().st_size == 3000
+        return
+    with pytest.raises(UnreachableError) as met:
+        fetch()
+    assert met.value.code == "RESULTS_UNREADABLE"
 
 
 def _fields(name: str) -> set[str]:

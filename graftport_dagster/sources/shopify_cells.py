@@ -120,7 +120,7 @@ def _variant(cells: Cells, names: Sequence[str], position: int) -> JsonObject:
     return {
         "id": quote(title, safe=""), "title": title, "sku": bare(cells.get("variant sku", "")) or None,
         "barcode": bare(cells.get("variant barcode", "")) or None,
-        "price": number(cells, "variant price") or "0.00",
+        **({"price": number(cells, "variant price") or None} if "variant price" in cells else {}),
         "compareAtPrice": number(cells, "variant compare at price") or None, "position": position,
         "taxable": is_true(cells, "variant taxable", where_empty=True),
         "taxCode": cells.get("variant tax code") or None,

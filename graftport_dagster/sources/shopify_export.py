@@ -85,7 +85,9 @@ class ShopifyExport:
                 self._doubts_next = True
             return
         rename = column_of if kind is ResourceType.PRODUCTS else _lower
-        cells = {rename(column): value for column, value in row.values.items() if value and value.strip()}
+        named = {rename(column): value or "" for column, value in row.values.items()}
+        # An empty price is kept: that a file has no column of prices is another thing than a product without one.
+        cells = {column: value for column, value in named.items() if value.strip() or column == "variant price"}
         key, is_head, fault = self._key(kind, cells)
         if self._doubts_next and key and key != self._latest:
             self._doubt(kind, key)

@@ -111,6 +111,33 @@ def test_a_product_without_options_and_one_that_is_a_gift_card_stay_what_they_ar
     assert (card["input"]["giftCard"], card["input"]["status"]) == (True, "ARCHIVED")
 
 
+@pytest.mark.parametrize("name", ["products_export.csv", "products_export_new.csv"])
+def test_a_product_with_an_empty_price_stays_a_draft(folder: Path, name: str) -> None:
+    def unpriced(rows: list[list[str]]) -> None:
+        (place,) = (n for n, column in enumerate(rows[0]) if column.lower() in {"variant price", "price"})
+        rows[1][place] = " "
+
+    edited(folder, name, unpriced)
+    given = records(folder, PRODUCTS, {PRODUCTS: FileSpec(path=name)})
+    jacket, warned = mapped(PRODUCTS, given["rain-jacket"], status="ACTIVE")
+    assert "NO_PRICE" in warned
+    assert jacket["input"]["status"] == "DRAFT"
+    assert [it.get("price") for it in jacket["input"]["variants"]] == [None, "89.00"]
+
+
+def test_a_file_without_a_column_of_prices_says_nothing_of_prices(folder: Path) -> None:
+    def without(rows: list[list[str]]) -> None:
+        place = rows[0].index("Variant Price")
+        for row in rows:
+            del row[place : place + 1]
+
+    edited(folder, "products_export.csv", without)
+    jacket, warned = mapped(PRODUCTS, records(folder, PRODUCTS)["rain-jacket"])
+    assert "NO_PRICE" not in warned
+    assert jacket["input"]["status"] == "ACTIVE"
+    assert not any("price" in it for it in jacket["input"]["variants"])
+
+
 def test_the_newer_columns_give_the_same_products_as_the_older_ones(folder: Path) -> None:
     older = records(folder, PRODUCTS)
     newer = records(folder, PRODUCTS, {PRODUCTS: FileSpec(path="products_export_new.csv")})

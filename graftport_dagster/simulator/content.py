@@ -156,8 +156,13 @@ def _create_blog(call: Call, arguments: Arguments) -> Object:
 
 
 def _update_blog(call: Call, arguments: Arguments) -> Object:
-    blog = _taken_out(call, _BLOG, arguments["id"])
-    _write(call, _BLOG, blog, arguments["blog"])
+    blog, given = _taken_out(call, _BLOG, arguments["id"]), arguments["blog"]
+    before = blog["handle"]
+    _write(call, _BLOG, blog, given)
+    if given.get("redirectArticles") and blog["handle"] != before:
+        for gid in call.state.find("articles of", blog["id"]):
+            handle = (call.state.get(gid) or {})["handle"]
+            redirects.make(call, f"/blogs/{before}/{handle}", f"/blogs/{blog['handle']}/{handle}")
     return {"blog": blog}
 
 
@@ -185,7 +190,7 @@ def _update_article(call: Call, arguments: Arguments) -> Object:
     article, given = _taken_out(call, _ARTICLE, arguments["id"]), arguments["article"]
     if given.get("author") is not None:
         _check_author(given["author"], "update")
-    if given.get("blogId") is not None:
+    if given.get("blogId") is not None or arguments.get("blog") is not None:
         article["blogId"] = _blog_of(call, given, arguments.get("blog"))
     _fill_article(call, article, given)
     return {"article": article}

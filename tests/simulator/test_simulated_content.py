@@ -46,6 +46,27 @@ def test_a_blog_that_goes_takes_its_articles_along(shop: Any) -> None:
     assert shop.data("{ articles(first: 5) { nodes { id } } }")["articles"]["nodes"] == []
 
 
+def test_an_article_moves_into_a_blog_that_is_made_with_the_update(shop: Any) -> None:
+    gid = article(shop, blog(shop))["id"]
+    document = (
+        "mutation($id: ID!, $article: ArticleUpdateInput!, $blog: ArticleBlogInput) { articleUpdate(id: $id, "
+        "article: $article, blog: $blog) { article { blog { title } } userErrors { message } } }"
+    )
+    payload = shop.data(document, {"id": gid, "article": {}, "blog": {"title": "Tips"}})["articleUpdate"]
+    assert payload == {"article": {"blog": {"title": "Tips"}}, "userErrors": []}
+
+
+def test_a_blog_that_moves_leaves_redirects_of_its_articles_where_they_are_asked_for(shop: Any) -> None:
+    home = blog(shop)
+    article(shop, home, handle="hello")
+    change = {"handle": "tips", "redirectArticles": True, "redirectNewHandle": True}
+    assert shop.errors("blogUpdate", {"id": home, "blog": change}) == []
+    nodes = shop.data("{ urlRedirects(first: 5) { nodes { path target } } }")["urlRedirects"]["nodes"]
+    assert nodes == [
+        {"path": "/blogs/news", "target": "/blogs/tips"}, {"path": "/blogs/news/hello", "target": "/blogs/tips/hello"},
+    ]  # fmt: skip
+
+
 def test_a_page_that_moves_leaves_a_redirect_where_it_is_asked_for(shop: Any) -> None:
     page = shop.mutate("pageCreate", {"page": {"title": "About", "handle": "about"}}, "page { id }")["page"]
     change = {"id": page["id"], "page": {"handle": "about-us", "redirectNewHandle": True}}

@@ -1,6 +1,7 @@
 """Refunds: pieces taken back, shipping returned, money given back, each no more than there is.
 
 What lives here: refundCreate with its bounds, the refund of a cancelled order, and the fields.
+What Shopify says to a location that there is not was not recorded.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ def _create(call: Call, arguments: Arguments) -> Object:
     order = call.take(given["orderId"], "Order")
     if order is None:
         raise refuse(["orderId"], "Order does not exist")
-    if errors := _errors(order, given):
+    if errors := [*_errors(order, given), *_place_errors(call, given)]:
         raise Refused(errors)
     refund = _make(call, order, given)
     order["updatedAt"] = call.state.now()
@@ -54,6 +55,14 @@ def _errors(order: Object, given: Object) -> list[Object]:
         message = "Shipping amount cannot be greater than the amount left to refund"
         errors.append(user_error(["shipping", "amount"], message))
     return errors + _transaction_errors(order, given)
+
+
+def _place_errors(call: Call, given: Object) -> list[Object]:
+    return [
+        user_error(["refundLineItems", str(index), "locationId"], "Location does not exist")
+        for index, it in enumerate(given.get("refundLineItems") or ())
+        if it.get("locationId") and call.take(it["locationId"], "Location") is None
+    ]
 
 
 def _transaction_errors(order: Object, given: Object) -> list[Object]:

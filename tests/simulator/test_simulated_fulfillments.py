@@ -209,6 +209,16 @@ def test_a_refund_of_an_order_in_another_currency_names_that(shop: Any) -> None:
     assert paid["userErrors"] == []
 
 
+def test_pieces_are_put_back_where_there_is_a_location_only(shop: Any) -> None:
+    order = create(shop)
+    line = {"lineItemId": order["lineItems"]["nodes"][0]["id"], "quantity": 1, "restockType": "RETURN"}
+    nowhere = {**line, "locationId": "gid://shopify/Location/999"}
+    payload = refund(shop, order, "k1", refundLineItems=[nowhere])
+    assert [it["field"] for it in payload["userErrors"]] == [["refundLineItems", "0", "locationId"]]
+    there = {**line, "locationId": shop.location()}
+    assert refund(shop, order, "k2", refundLineItems=[there])["userErrors"] == []
+
+
 def test_all_that_was_paid_in_another_currency_goes_back_to_the_cent(shop: Any) -> None:
     order = create_in_francs(shop)
     parts: list[dict[str, Any]] = [

@@ -1,7 +1,7 @@
 """Who may be written to: consent to marketing by mail and by message.
 
 What lives here: what a consent may say, how it is kept with the customer, and the two mutations
-that change it. Nothing is ever sent.
+that change it. Nothing is ever sent. What Shopify says to a location that there is not was not recorded.
 """
 
 from datetime import UTC, datetime
@@ -22,13 +22,17 @@ def check_states(given: Object, *names: str) -> None:
             raise TopLevelError("INVALID", f"Cannot specify {state} as a marketing state input")
 
 
-def kept(call: Call, given: Object, before: Object | None) -> Object:
-    """A consent as it is kept."""
+def kept(call: Call, given: Object, before: Object | None, path: list[str | int]) -> Object:
+    """A consent as it is kept. Raises the refusal, `path` is the consent's, of a location that there is not."""
+    place = given.get("sourceLocationId")
+    location = call.take(place, "Location") if place else None
+    if place and location is None:
+        raise refuse([*path, "sourceLocationId"], "Location does not exist", "INVALID")
     level = given.get("marketingOptInLevel") or (before or {}).get("marketingOptInLevel")
     return {
         "marketingState": given["marketingState"], "marketingOptInLevel": level or "SINGLE_OPT_IN",
         "consentUpdatedAt": given.get("consentUpdatedAt") or call.state.now(),
-        "sourceLocation": call.state.get(given.get("sourceLocationId") or ""),
+        "sourceLocation": location,
     }  # fmt: skip
 
 
@@ -76,7 +80,7 @@ def _sms(call: Call, arguments: Arguments) -> Object:
 
 
 def _change(call: Call, customer: Object, name: str, given: Object) -> Object:
-    customer[name] = kept(call, given, customer[name])
+    customer[name] = kept(call, given, customer[name], ["input", name])
     customer["updatedAt"] = call.state.now()
     call.state.put(customer)
     return {"customer": customer}

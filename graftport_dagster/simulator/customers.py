@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graftport_dagster.simulator import addresses, consent, metafields, money
-from graftport_dagster.simulator.answers import Refused, refuse, user_error
+from graftport_dagster.simulator.answers import Refused, not_simulated, refuse, user_error
 from graftport_dagster.simulator.connections import page_of
 from graftport_dagster.simulator.lists import count_of, list_of
 from graftport_dagster.simulator.parts import Arguments, Call, Part
@@ -189,9 +189,11 @@ def _create(call: Call, arguments: Arguments) -> Object:
     errors += [user_error(["metafields", *path], text) for path, text, _ in problems]
     if errors:
         raise Refused(errors)
+    if given.get("whatsAppMarketingConsent"):
+        raise not_simulated("'whatsAppMarketingConsent' of a customer")
     for name in ("emailMarketingConsent", "smsMarketingConsent"):
         if given.get(name):
-            customer[name] = consent.kept(call, given[name], None)
+            customer[name] = consent.kept(call, given[name], None, [name])
     call.state.put(customer)
     return {"customer": customer}
 

@@ -143,6 +143,28 @@ def test_consent_is_kept_with_its_time(shop: Any) -> None:
     }  # fmt: skip
 
 
+def test_consent_names_a_location_that_there_is(shop: Any) -> None:
+    gid = _set(shop, {"email": "ada@example.com"})["id"]
+    given = {"marketingState": "SUBSCRIBED", "marketingOptInLevel": "SINGLE_OPT_IN"}
+    nowhere = {**given, "sourceLocationId": "gid://shopify/Location/999"}
+    value = {"customerId": gid, "emailMarketingConsent": nowhere}
+    errors = shop.errors("customerEmailMarketingConsentUpdate", {"input": value})
+    assert [it["field"] for it in errors] == [["input", "emailMarketingConsent", "sourceLocationId"]]
+    created = {"email": "bob@example.com", "emailMarketingConsent": nowhere}
+    errors = shop.errors("customerCreate", {"input": created}, codes=False)
+    assert [it["field"] for it in errors] == [["emailMarketingConsent", "sourceLocationId"]]
+    value["emailMarketingConsent"] = {**given, "sourceLocationId": shop.location()}
+    assert shop.errors("customerEmailMarketingConsentUpdate", {"input": value}) == []
+
+
+def test_consent_to_whatsapp_is_kept_nowhere_and_not_taken(shop: Any) -> None:
+    consent = {"state": "SUBSCRIBED", "optInLevel": "SINGLE_OPT_IN"}
+    query = "mutation($input: CustomerInput!) { customerCreate(input: $input) { customer { id } } }"
+    given = {"phone": "+12485551234", "whatsAppMarketingConsent": consent}
+    assert shop.code(query, {"input": given}) == "SIMULATOR_NOT_SUPPORTED"
+    assert shop.control("objects?type=Customer") == []
+
+
 def test_a_state_that_is_shopifys_own_is_refused_at_the_top(shop: Any) -> None:
     query = (
         "mutation($input: CustomerEmailMarketingConsentUpdateInput!) "

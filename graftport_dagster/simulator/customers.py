@@ -49,6 +49,11 @@ def phone_of(text: str | None) -> str | None:
     return f"+1{digits}" if re.fullmatch(r"[2-9]\d{9}", digits) else digits or None
 
 
+def is_phone(text: str) -> bool:
+    """Whether Shopify takes a text for a phone number."""
+    return _PHONE.match(phone_of(text) or "") is not None
+
+
 def complaints(call: Call, customer: Object, given: Object) -> list[Complaint]:
     """All that is wrong with what would be written on a customer."""
     found = [*_email_complaints(call, customer, given), *_phone_complaints(call, customer, given)]

@@ -259,6 +259,8 @@ def taken(call: Call, gid: str, field: str, code: str | None = None) -> Object:
 def _update(call: Call, arguments: Arguments) -> Object:
     given = arguments["input"]
     order = taken(call, given["id"], "id")
+    if given.get("phone") and not customers.is_phone(given["phone"]):
+        raise refuse(["phone"], "Phone is invalid")
     order.update({name: given[name] for name in ("note", "email", "phone", "poNumber") if name in given})
     if given.get("tags") is not None:
         order["tags"] = tags(given["tags"])

@@ -258,6 +258,13 @@ def test_little_of_an_order_can_be_changed(shop: Any) -> None:
     assert shop.control("objects?type=Order") == []
 
 
+def test_an_order_takes_no_telephone_number_that_is_none(shop: Any) -> None:
+    gid = create(shop)["id"]
+    errors = shop.errors("orderUpdate", {"input": {"id": gid, "phone": "call me"}}, codes=False)
+    assert errors == [{"field": ["phone"], "message": "Phone is invalid"}]
+    assert shop.errors("orderUpdate", {"input": {"id": gid, "phone": "+12485551234"}}, codes=False) == []
+
+
 def test_cancelling_pays_back_and_restocks(shop: Any) -> None:
     order = create(shop, transactions=[sale("10.00")])
     variables = {"orderId": order["id"], "reason": "CUSTOMER", "restock": True, "refund": True}

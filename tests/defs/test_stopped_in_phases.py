@@ -47,7 +47,7 @@ def stop(process: Any, how: str) -> None:
 def test_a_run_stopped_in_a_phase_says_so_and_the_next_one_has_every_row_once(
     large_project: Any, phase: str, how: str, of: str
 ) -> None:
-    both = {"phases": PHASES, "resource_types": ["products"]}
+    both: dict[str, Any] = {"phases": PHASES, "resource_types": ["products"]}
     if of == "one partition":
         if phase == "transform":
             assert execute(large_project, "extract", "products").returncode == 0

@@ -234,7 +234,7 @@ def test_a_step_in_which_the_process_died_is_undone_once_it_is_taken_back(
 def test_a_consent_that_was_sent_unheard_and_is_taken_back_is_undone(
     world: World, before: str, meanwhile: str, how: str
 ) -> None:
-    given = {"emailMarketingConsent": consent(before, "2024-01-01T00:00:00Z")}
+    given: dict[str, Any] = {"emailMarketingConsent": consent(before, "2024-01-01T00:00:00Z")}
     world.stage(CUSTOMERS, {"1": customer(**given)})
     world.load(CUSTOMERS)
     world.stage(CUSTOMERS, {"1": customer(emailMarketingConsent=consent(meanwhile, "2024-02-01T00:00:00Z"))})

@@ -6,6 +6,7 @@ wait or fail. How a source tells its state is in `sources/`; fingerprints are in
 """
 
 import json
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,7 +19,7 @@ from graftport_dagster.defs.launch import run_config
 from graftport_dagster.defs.layout import DRY_RUN_TAG, Layout
 from graftport_dagster.defs.pausing import paused_by_failures
 from graftport_dagster.defs.telling import state_of
-from graftport_dagster.errors import GraftportError
+from graftport_dagster.errors import GraftportError, StoppedError
 from graftport_dagster.pipeline import open_stored_source
 from graftport_dagster.records import ResourceType, Result, RunOptions
 from graftport_dagster.reports.wording import moment, presentable
@@ -30,6 +31,9 @@ _ACTOR = "sensor source_freshness"
 # A run that failed before it had read, or never began, has seen no change. That this does not go on for ever is
 # `pause_after_failures`.
 ASK_AGAIN = timedelta(minutes=10)
+# Dagster ends a tick, and with it what it has found out, after 60 seconds. One type's source, and whole ones, may hang:
+# no answer is waited for longer than this, after that long no further type is asked, and then nothing is waited for.
+_ANSWER_SECONDS, _ASK_SECONDS, _TICK_SECONDS = 10.0, 15.0, 45.0
 _LOOKED_AT = 20
 
 
@@ -46,8 +50,11 @@ def build_source_freshness(layout: Layout) -> dg.SensorDefinition:
     def source_freshness(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if sentence := paused(layout) or paused_by_failures(layout, "source_freshness", _ACTOR):
             return dg.SkipReason(sentence)
+        deadline = time.monotonic() + _TICK_SECONDS
         try:
-            source = open_stored_source(layout.migration)
+            source = open_stored_source(
+                layout.migration, stop=lambda: time.monotonic() > deadline, patience_seconds=_ANSWER_SECONDS
+            )
         except GraftportError as error:
             return dg.SkipReason(f"The source cannot be asked: {presentable(str(error))}")
         try:
@@ -62,6 +69,12 @@ def build_source_freshness(layout: Layout) -> dg.SensorDefinition:
 def unchanged_sentence(same: Fingerprint) -> str:
     """Since when the source has been as it is, and by what it was recognised."""
     return f"unchanged since {moment(same.since)[:-3]} UTC, {state_of(same.kind, same.token, same.etag)}"
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, StoppedError):
+        return f"it takes more than {_TICK_SECONDS:g} seconds. A schedule waits for as long as it takes."
+    return presentable(str(error))
 
 
 @dataclass
@@ -83,12 +96,18 @@ class _Tick:
         """A run per changed type, and a sentence for each of the others."""
         changed: dict[ResourceType, Freshness] = {}
         told = []
-        for resource_type in self.layout.resource_types:
+        begun = time.monotonic()
+        for resource_type in self._in_turn():
+            if time.monotonic() - begun > _ASK_SECONDS:
+                self.seen.setdefault(str(resource_type), {"change": 0})["waits"] = True
+                told.append(f"{resource_type}: asked at the next tick, because others took long to answer")
+                continue
+            self.seen.get(str(resource_type), {}).pop("waits", None)
             try:
                 freshness = source.freshness(resource_type, self._etag(resource_type))
             except (GraftportError, OSError) as error:
                 # One dead endpoint is its type's trouble; the others are asked all the same.
-                told.append(f"{resource_type}: cannot be asked: {presentable(str(error))}")
+                told.append(f"{resource_type}: cannot be asked: {_words(error)}")
                 # What comes back is another change, also where a run found nothing meanwhile.
                 self.seen.get(resource_type, {}).pop("token", None)
                 self.context.log.warning(told[-1])
@@ -103,6 +122,10 @@ class _Tick:
             cursor=json.dumps(self.seen),
             skip_reason=None if changed else "; ".join(told) or "No resource type is enabled.",
         )
+
+    def _in_turn(self) -> list[ResourceType]:
+        """First those that the last tick did not come to."""
+        return sorted(self.layout.resource_types, key=lambda kind: "waits" not in self.seen.get(str(kind), {}))
 
     def _etag(self, resource_type: ResourceType) -> str:
         known = self.store.fingerprints.of(self.layout.slug, resource_type).get("")

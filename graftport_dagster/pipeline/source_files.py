@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -39,11 +39,13 @@ def taken_files(migration: Migration, store: RecordStore) -> TakenFiles:
     return TakenFiles(gone, retention.backup_folder if retention.source_files == "move" else "")
 
 
-def open_stored_source(migration: Migration) -> Source:
-    """The source, opened for a look: files that we took away ourselves are no error in it."""
+def open_stored_source(
+    migration: Migration, *, stop: Callable[[], bool] = lambda: False, patience_seconds: float = 0.0
+) -> Source:
+    """The source, opened for a look: files that we took away ourselves are no error in it; see `open_source`."""
     with open_store() as store:
         taken = taken_files(migration, store)
-    return open_source(migration, taken=taken)
+    return open_source(migration, stop=stop, taken=taken, patience_seconds=patience_seconds)
 
 
 def note_read(store: RecordStore, migration: Migration, run: Run, files: FileSource, kind: ResourceType) -> None:

@@ -24,8 +24,7 @@ def reconciliation(store: RecordStore, migration: str, store_gid: str = "") -> l
     errors: Counter[str] = Counter()
     for row in store.incomplete.counts(migration):
         errors[str(row["resource_type"])] += row["count"]
-    for row in store.source_records.extract_errors(migration):
-        errors[str(row["resource_type"])] += not row["source_id"]
+    errors.update(store.source_records.count_without_record(migration))
     dataset = Dataset(migration)
     rows = []
     for resource_type in ResourceType:

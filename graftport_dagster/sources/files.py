@@ -38,12 +38,18 @@ class FileSource:
     def __init__(
         self, settings: FilesSettings, folder: Path, scratch: Path | None = None,
         stop: Callable[[], bool] = lambda: False, clock: Clock | None = None, taken: TakenFiles | None = None,
+        patience_seconds: float = 0.0,
     ) -> None:  # fmt: skip
         self.root = (folder / settings.root).resolve()
         self._taken = taken or TakenFiles()
         self._were_read: dict[ResourceType, list[LocalFile]] = {}
         self._web = WebFiles(
-            int(settings.max_download_mb * 2**20), base=folder, stop=stop, clock=clock, scratch=scratch
+            int(settings.max_download_mb * 2**20),
+            base=folder,
+            stop=stop,
+            clock=clock,
+            scratch=scratch,
+            patience_seconds=patience_seconds,
         )
         self._limit = int(settings.max_record_mb * 2**20)
         self._plain = {kind: as_list(specs) for kind, specs in settings.files.items()}

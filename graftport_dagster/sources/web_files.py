@@ -47,7 +47,7 @@ from graftport_dagster.sources.web_answers import (
 )
 
 _PIECE = 1 << 18
-_TIMEOUT = (10.0, 60.0)
+_CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 60.0
 # A download that gives less than so much in so long is given up.
 _SPAN_SECONDS = 60.0
 _LEAST_IN_SPAN = 1024
@@ -97,13 +97,19 @@ class _Part:
 
 
 class WebFiles:
-    """The files of one source that are fetched; `limit`: bytes that one may have, before and after unpacking."""
+    """The files of one source that are fetched; `limit`: bytes that one may have, before and after unpacking.
+
+    `patience_seconds`: for how long a server's answer is waited for, and asked for once only; 0: as long as usual.
+    """
 
     def __init__(
         self, limit: int, *, base: Path, stop: Callable[[], bool] = lambda: False, clock: Clock | None = None,
-        scratch: Path | None = None,
+        scratch: Path | None = None, patience_seconds: float = 0.0,
     ) -> None:  # fmt: skip
         self._limit = limit
+        self._attempts = 1 if patience_seconds else _ATTEMPTS
+        seconds = patience_seconds or _ANSWER_SECONDS
+        self._timeout = (min(_CONNECT_SECONDS, seconds), seconds)
         self._base = base
         self._stop = stop
         self._clock = clock or Clock()
@@ -182,7 +188,7 @@ class WebFiles:
                 try:
                     return once(part)
                 except TransientError as error:
-                    is_last = attempt >= _ATTEMPTS or error.retry_after > _LONGEST_RETRY_AFTER
+                    is_last = attempt >= self._attempts or error.retry_after > _LONGEST_RETRY_AFTER
                     if is_last or isinstance(error, (OutOfSpaceError, StoppedError)):
                         raise
                     self._pause(error.retry_after or min(30.0, 0.5 * 2**attempt) + self._clock.spread(0.5), error)
@@ -288,7 +294,7 @@ class WebFiles:
                 )  # fmt: skip
             try:
                 response = self._session.request(
-                    method, at, headers={**_HEADERS, **headers, **allowed}, stream=True, timeout=_TIMEOUT,
+                    method, at, headers={**_HEADERS, **headers, **allowed}, stream=True, timeout=self._timeout,
                     allow_redirects=False,
                 )  # fmt: skip
             except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:

@@ -290,7 +290,7 @@ def _normalised(url: str) -> URL:
 
 def _sqlite_engine(url: URL) -> Engine:
     _make_private(Path(url.database or ""))
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: object) -> None:  # noqa: ARG001
@@ -327,6 +327,7 @@ def _postgres_engine(url: URL) -> Engine:
     try:
         return create_engine(
             url,
+            hide_parameters=True,
             executemany_mode="values_plus_batch",
             pool_pre_ping=True,
             connect_args={

@@ -146,6 +146,17 @@ def listed(
     return [as_json(row._asdict()) for row in connection.execute(query.order_by(errors.first_seen, errors.error_key))]
 
 
+def count_without_record(connection: Connection, migration: str) -> dict[str, int]:
+    """See `SourceRecords.count_without_record`."""
+    errors = extract_errors.c
+    query = (
+        select(errors.resource_type, func.count().label("number"))
+        .where(errors.migration == migration, errors.dry_run_id == "", errors.is_open, errors.source_id == "")
+        .group_by(errors.resource_type)
+    )
+    return {row.resource_type: row.number for row in connection.execute(query)}
+
+
 def as_json(row: dict[str, Any]) -> JsonObject:
     """One row of the table for a person or a script, times in ISO 8601."""
     moments = {

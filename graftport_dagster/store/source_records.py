@@ -231,6 +231,11 @@ class SourceRecords:
         with self._database.read() as connection:
             return extract_errors.listed(connection, migration, resource_type, open_only=open_only)
 
+    def count_without_record(self, migration: str) -> dict[str, int]:
+        """Resource type → how many open rows cannot be used and belong to no record that is known."""
+        with self._database.read() as connection:
+            return extract_errors.count_without_record(connection, migration)
+
 
 def _hashed(
     records: Sequence[SourceRecord],

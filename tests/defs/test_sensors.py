@@ -6,7 +6,9 @@ import re
 import socket
 import subprocess
 import sys
+import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -219,6 +221,42 @@ def test_one_dead_endpoint_does_not_kill_the_tick(project: Any) -> None:
     assert "products" not in json.loads(answer.cursor)
     reads(project, answer)
     assert "products: cannot be asked" in message(tick(project, answer.cursor))
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def served_by(project: Any, address: str, *kinds: str) -> None:
+    path = project.migrations / "shop.yaml"
+    text = path.read_text(encoding="utf-8")
+    for kind in kinds:
+        text = text.replace(f"path: {kind}.csv", f'path: "{address}/{kind}.csv"')
+    path.write_text(text, encoding="utf-8")
+
+
+def test_an_endpoint_that_does_not_answer_costs_the_others_some_seconds_only(project: Any, silent: str) -> None:
+    served_by(project, silent, "products")
+    begun = time.monotonic()
+    answer: Any = tick(project)
+    assert asked(answer) == ["collections", "redirects"]
+    assert time.monotonic() - begun < 40
+
+
+@pytest.mark.slow
+def test_what_one_tick_does_not_come_to_is_asked_first_at_the_next(project: Any, silent: str) -> None:
+    """Dagster ends a tick after a minute, and forgets what it has found out."""
+    served_by(project, silent, "collections", "products", "redirects")
+    text = (project.migrations / "shop.yaml").read_text(encoding="utf-8")
+    begun = time.monotonic()
+    answer: Any = tick(project)
+    assert time.monotonic() - begun < 55
+    assert "redirects: asked at the next tick" in message(answer)
+    (project.migrations / "shop.yaml").write_text(text.replace(f"{silent}/redirects.csv", "redirects.csv"))
+    assert asked(tick(project, answer.cursor)) == ["redirects"]
 
 
 def test_runs_that_nobody_asked_for_tolerate_bad_rows_and_do_not_resend_refused_ones(project: Any) -> None:

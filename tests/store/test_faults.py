@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from graftport_dagster.errors import (
     BrokenPromiseError,
@@ -218,3 +219,11 @@ def test_a_store_in_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> N
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigurationError, match="cannot be made or written"):
         RecordStore.open(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+def test_what_a_statement_was_about_stands_in_no_error(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    with database.engine.connect() as connection, pytest.raises(SQLAlchemyError) as found:
+        connection.execute(text("SELECT * FROM nowhere WHERE mail = :mail"), {"mail": "ada@example.com"})
+    database.close()
+    assert "ada@example.com" not in str(found.value)

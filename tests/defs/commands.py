@@ -35,7 +35,7 @@ def environment() -> dict[str, str]:
 def execute(project: Any, job: str, partition: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(project, job, partition, **options), cwd=project.folder, env=environment(),
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
 
 

@@ -69,6 +69,7 @@ class Destination(Settings):
     api_version: str = SHOPIFY_API_VERSION
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     timeout_seconds: Annotated[float, Field(gt=0)] = 60
+    patience_seconds: Annotated[float, Field(ge=0, le=86_400)] = 120
     verify_after_seconds: Annotated[float, Field(ge=0)] = 60
 
     @property

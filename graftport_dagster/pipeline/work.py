@@ -20,9 +20,8 @@ from graftport_dagster.shopify.credentials import AccessToken, ClientCredentials
 from graftport_dagster.store.place import report_folder, state_folder
 from graftport_dagster.store.record_store import Dataset, Lease, RecordStore, Selection
 
-# How long a store is tried; and one that was unreachable for another type of the same run: one question.
-_PATIENCE_SECONDS, _CONNECT_SECONDS = 120.0, 10.0
-_NO_PATIENCE_SECONDS, _SHORT_CONNECT_SECONDS = 0.0, 2.0
+# The short one is for a store that was unreachable for another type of the same run, which is asked once.
+_CONNECT_SECONDS, _SHORT_CONNECT_SECONDS = 10.0, 2.0
 
 
 def must_have_secrets(migration: Migration) -> None:
@@ -64,7 +63,7 @@ def connect(migration: Migration, *, stop: Callable[[], bool] = lambda: False, i
         concurrency=destination.concurrency,
         timeout_seconds=destination.timeout_seconds,
         stop=stop,
-        patience_seconds=_NO_PATIENCE_SECONDS if is_known_silent else _PATIENCE_SECONDS,
+        patience_seconds=0.0 if is_known_silent else destination.patience_seconds,
         connect_seconds=_SHORT_CONNECT_SECONDS if is_known_silent else _CONNECT_SECONDS,
     )
 

@@ -153,15 +153,14 @@ CAUSES: list[tuple[Break, Phase, str, str, str]] = [
 def rows(shop: Any) -> Iterator[Rows]:
     write_shop(shop.folder, products=ALL, redirects=ALL)
     one_by_one = migration(shop.folder, shop.url)
-    destination = one_by_one.destination.model_copy(update={"concurrency": 1, "verify_after_seconds": 0.0})
+    destination = one_by_one.destination.model_copy(
+        update={"concurrency": 1, "verify_after_seconds": 0.0, "patience_seconds": 0.2}
+    )
     small = replace(shop, migration=one_by_one.model_copy(update={"destination": destination}))
-    with pytest.MonkeyPatch.context() as own:
-        # A store that stays away is given up after two minutes, which no test waits for.
-        own.setattr("graftport_dagster.pipeline.work._PATIENCE_SECONDS", 0.2)
-        with pytest.MonkeyPatch.context() as faults_of_ours:
-            made = Rows(small, faults_of_ours)
-            yield made
-        made.fault()
+    with pytest.MonkeyPatch.context() as faults_of_ours:
+        made = Rows(small, faults_of_ours)
+        yield made
+    made.fault()
 
 
 @pytest.mark.parametrize(
